@@ -320,8 +320,6 @@ class MixerConfig:
 
     name: str
     """For its process title and log lines: the conference id, or `lobby`."""
-    real_time: bool = True
-    """Ask for SCHED_FIFO; refused quietly where the system does not allow it."""
     opus_bitrate: int = 64_000
     opus_complexity: int = 0
     skip_silent_above: int = 8
