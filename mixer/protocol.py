@@ -55,11 +55,12 @@ class OutgoingStream:
 
 @dataclass(frozen=True, slots=True)
 class Playout:
-    """Bounds of a leg's jitter buffer, in ticks of delay beyond the tick in which a packet arrives."""
+    """Bounds of a leg's jitter buffer."""
 
-    start_ticks: int = 1
-    min_ticks: int = 1
-    max_ticks: int = 15
+    margin_ms: int = 10
+    """How long before its turn a packet should be there: the least wait the buffer aims at."""
+    max_ms: int = 300
+    """The longest wait it grows to when packets come late; later ones are dropped."""
 
 
 # ---- commands: server → mixer ----------------------------------------------------------------------------
