@@ -1,0 +1,80 @@
+"""What a command brings about, or why it is refused: the door to all the rules of a conference.
+
+The rules themselves are in `joining`, `leaving` and `updating`. Nothing here changes anything: the caller
+logs the events and then lets `evolve` apply them.
+"""
+
+from server.conference.commands import (
+    Command,
+    Digit,
+    End,
+    HangUp,
+    Join,
+    Kick,
+    Leave,
+    MediaConnected,
+    MediaLost,
+    Report,
+    Update,
+)
+from server.conference.events import Event, ParticipantConnected, ParticipantLost, ParticipantSentDigit
+from server.conference.joining import join
+from server.conference.leaving import depart, end
+from server.conference.model import Conference, ConferenceState, LeftReason, Participant, ParticipantState
+from server.conference.refusals import Refusal
+from server.conference.updating import update
+
+
+def decide(conference: Conference | None, command: Command, now: float) -> list[Event]:
+    """Return the events `command` brings about at `now` (Unix seconds), in order; none if it changes nothing.
+
+    `conference` is None if there is none yet; only a `Join` makes one. Raises `Refusal`.
+    """
+    if isinstance(command, Join):
+        return join(conference, command, now)
+    if conference is None:
+        raise Refusal("not_found", "there is no such conference")
+    if isinstance(command, MediaConnected | MediaLost | Digit):
+        return _report(conference, command, now)
+    if conference.state is ConferenceState.ENDED:
+        raise Refusal("conference_ended", f"the conference {conference.name!r} has ended")
+    if isinstance(command, End):
+        return end(conference, command.reason, now)
+    participant = _present(conference, command.call_id)
+    match command:
+        case Leave():
+            return depart(conference, participant, LeftReason.UPDATED_VIA_API, now, kicked=False)
+        case Kick():
+            return depart(conference, participant, LeftReason.UPDATED_VIA_API, now, kicked=True)
+        case HangUp():
+            return depart(conference, participant, command.reason, now, kicked=False)
+        case Update():
+            return update(conference, participant, command, now)
+
+
+def _present(conference: Conference, call_id: str) -> Participant:
+    participant = conference.find_present(call_id)
+    if participant is None:
+        raise Refusal(
+            "not_in_conference", f"the call {call_id!r} is not in the conference {conference.name!r}"
+        )
+    return participant
+
+
+def _report(conference: Conference, report: Report, now: float) -> list[Event]:
+    # A mixer's report may cross with a leave on its way: that is nobody's mistake, so it is not refused.
+    participant = conference.find_present(report.call_id)
+    if participant is None:
+        return []
+    match report:
+        case MediaConnected():
+            connecting = participant.state is ParticipantState.CONNECTING
+            return [ParticipantConnected(at=now, call_id=report.call_id)] if connecting else []
+        case MediaLost():
+            return [ParticipantLost(at=now, call_id=report.call_id)]
+        case Digit():
+            return [
+                ParticipantSentDigit(
+                    at=now, call_id=report.call_id, digit=report.digit, duration_ms=report.duration_ms
+                )
+            ]

@@ -1,0 +1,163 @@
+"""What happened in a conference. The journal keeps these; everything else is derived from them.
+
+`status` is the name users know an event by. Each event that has one takes the next sequence number and is
+logged; those without one change the state silently and are forgotten with the process. `at` is Unix seconds.
+There is no event for the creation of a conference: its first `ParticipantJoined` creates it.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Literal
+
+from server.conference.model import ConferenceSettings, EndReason, LeftReason
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Happening:
+    at: float
+    status: ClassVar[str | None]
+
+    @property
+    def logged(self) -> bool:
+        """Whether the event takes a sequence number and goes into the journal."""
+        return self.status is not None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _ParticipantHappening(_Happening):
+    call_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ParticipantJoined(_ParticipantHappening):
+    """A call became a participant; the first one made the conference."""
+
+    conference_id: str
+    name: str
+    project_id: str
+    settings: ConferenceSettings
+    """Of the conference, this join's wishes included."""
+    label: str | None = None
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    tag: str | None = None
+    muted: bool = False
+    coach: str | None = None
+    start_on_enter: bool = True
+    end_on_exit: bool = False
+    media_connected: bool = False
+    type: Literal["participant_joined"] = "participant_joined"
+    status: ClassVar[str | None] = "participant-join"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ParticipantConnected(_ParticipantHappening):
+    """The first packet came. Nobody subscribes to that, so it has no status and no sequence number."""
+
+    type: Literal["participant_connected"] = "participant_connected"
+    status: ClassVar[str | None] = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConferenceStarted(_ParticipantHappening):
+    """The join of `call_id` met the conditions: waiting is over for all, for good."""
+
+    type: Literal["conference_started"] = "conference_started"
+    status: ClassVar[str | None] = "conference-start"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ParticipantMuted(_ParticipantHappening):
+    """Nobody hears the participant."""
+
+    type: Literal["participant_muted"] = "participant_muted"
+    status: ClassVar[str | None] = "participant-mute"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ParticipantUnmuted(_ParticipantHappening):
+    """The participant is no longer muted."""
+
+    type: Literal["participant_unmuted"] = "participant_unmuted"
+    status: ClassVar[str | None] = "participant-unmute"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ParticipantHeld(_ParticipantHappening):
+    """The participant neither hears the conference nor is heard; what it was before is kept."""
+
+    type: Literal["participant_held"] = "participant_held"
+    status: ClassVar[str | None] = "participant-hold"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ParticipantUnheld(_ParticipantHappening):
+    """The participant is back as it was before the hold."""
+
+    type: Literal["participant_unheld"] = "participant_unheld"
+    status: ClassVar[str | None] = "participant-unhold"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ParticipantModified(_ParticipantHappening):
+    """Something else about the participant changed; the fields are all as they are afterwards."""
+
+    coaching: bool
+    coach: str | None
+    end_on_exit: bool
+    gain_db: float
+    type: Literal["participant_modified"] = "participant_modified"
+    status: ClassVar[str | None] = "participant-modify"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ParticipantLost(_ParticipantHappening):
+    """No media came for 5 s. It changes nothing."""
+
+    type: Literal["participant_lost"] = "participant_lost"
+    status: ClassVar[str | None] = "participant-lost"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ParticipantSentDigit(_ParticipantHappening):
+    """The participant pressed a key. It changes nothing."""
+
+    digit: str
+    duration_ms: int
+    type: Literal["participant_sent_digit"] = "participant_sent_digit"
+    status: ClassVar[str | None] = "participant-dtmf"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ParticipantLeft(_ParticipantHappening):
+    """The stay is over."""
+
+    reason: LeftReason
+    type: Literal["participant_left"] = "participant_left"
+    status: ClassVar[str | None] = "participant-leave"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConferenceEnded(_Happening):
+    """Everybody has left and nobody can join any more."""
+
+    reason: EndReason
+    call_id_ending_conf: str | None = None
+    """The call whose leaving ended it; None: no participant did."""
+    type: Literal["conference_ended"] = "conference_ended"
+    status: ClassVar[str | None] = "conference-end"
+
+
+Event = (
+    ParticipantJoined
+    | ParticipantConnected
+    | ConferenceStarted
+    | ParticipantMuted
+    | ParticipantUnmuted
+    | ParticipantHeld
+    | ParticipantUnheld
+    | ParticipantModified
+    | ParticipantLost
+    | ParticipantSentDigit
+    | ParticipantLeft
+    | ConferenceEnded
+)

@@ -1,0 +1,100 @@
+"""The EVENT users see: the envelope of `calling.conference` with our additions.
+
+One rendering serves the history, webhooks, SSE and RELAY sockets (which put the leg's own call id into
+`call_id`); it is made once, when the event is logged, and never again.
+"""
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+from server.conference.events import (
+    ConferenceEnded,
+    ConferenceStarted,
+    Event,
+    ParticipantLeft,
+    ParticipantModified,
+    ParticipantSentDigit,
+)
+from server.conference.model import Conference, Participant
+
+EVENT_TYPE: Final = "calling.conference"
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Which server speaks."""
+
+    node_id: str
+    space_id: str
+
+
+def event_json(conference: Conference, event: Event, event_id: str, origin: Origin) -> dict[str, Any]:
+    """Return the EVENT of a logged `event`; `conference` is as the event left it.
+
+    Raises `ValueError` for an event that is not logged.
+    """
+    if event.status is None:
+        raise ValueError(f"{type(event).__name__} is not an event for users")
+    return {
+        "id": event_id,
+        "sequence": conference.sequence,
+        "event_type": EVENT_TYPE,
+        "event_channel": f"conference:{conference.conference_id}",
+        "timestamp": event.at,
+        "project_id": conference.project_id,
+        "space_id": origin.space_id,
+        "size": conference.size,
+        "params": _params(conference, event, origin),
+    }
+
+
+def _params(conference: Conference, event: Event, origin: Origin) -> dict[str, Any]:
+    params: dict[str, Any] = {
+        "conference_id": conference.conference_id,
+        "name": conference.name,
+        "status": event.status,
+        "size": conference.size,
+        "sequence": conference.sequence,
+        "timestamp": event.at,
+        "node_id": origin.node_id,
+    }
+    if conference.region is not None:
+        params["region"] = conference.region
+    if isinstance(event, ConferenceEnded):
+        params |= _about_end(event)
+    elif isinstance(event, ConferenceStarted):
+        params |= {"call_id": event.call_id, "participant_call_id": event.call_id}
+    else:
+        params |= _about_participant(conference.participants[event.call_id])
+    match event:
+        case ParticipantLeft():
+            params["reason_left"] = event.reason.value
+        case ParticipantSentDigit():
+            params |= {"digit": event.digit, "duration_ms": event.duration_ms}
+        case ParticipantModified():
+            params["gain_db"] = event.gain_db
+    return params
+
+
+def _about_participant(participant: Participant) -> dict[str, Any]:
+    about: dict[str, Any] = {
+        "call_id": participant.call_id,
+        "participant_call_id": participant.call_id,
+        "muted": participant.muted,
+        "hold": participant.hold,
+        "coaching": participant.coaching,
+        "start_on_join": participant.start_on_enter,
+        "end_on_leave": participant.end_on_exit,
+    }
+    optional = {"coach": participant.coach, "label": participant.label, "tag": participant.tag}
+    return about | {name: value for name, value in optional.items() if value is not None}
+
+
+def _about_end(event: ConferenceEnded) -> dict[str, Any]:
+    about: dict[str, Any] = {
+        "reason_ended": event.reason.value,
+        "participant_call_id": event.call_id_ending_conf,
+    }
+    if event.call_id_ending_conf is not None:
+        about |= {"call_id": event.call_id_ending_conf, "call_id_ending_conf": event.call_id_ending_conf}
+    return about
