@@ -1,8 +1,8 @@
 """What the state of a conference means for its sound: who hears, who is heard, by whom, how loud.
 
 This file decides what the mixer has to do now; the service sends the mixer what differs from before.
-Exceptions to the shared mix are sparse: only coaches have a set of hearers, so nothing grows with the square of
-the size.
+Exceptions to the shared mix are sparse: only coaches have a set of hearers, so nothing grows with the square
+of the size.
 """
 
 from dataclasses import dataclass

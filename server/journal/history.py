@@ -1,0 +1,99 @@
+"""The statements about conferences and their events. Each takes a connection within a transaction."""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+from sqlalchemy import Connection, Row, insert, select
+from sqlalchemy.dialects.sqlite import insert as upsert
+
+from server.conference import codec
+from server.conference.evolve import evolve
+from server.conference.log import LoggedEvent
+from server.conference.model import Conference, ConferenceState
+from server.conference.views import ConferenceSummary
+from server.journal.errors import SequenceConflict
+from server.journal.tables import conferences, events
+
+
+def write(connection: Connection, summary: ConferenceSummary, entries: Sequence[LoggedEvent]) -> None:
+    """Write entries and the conference's row after them; `SequenceConflict` unless they continue its log."""
+    row = asdict(summary)
+    first = entries[0].sequence
+    statement = upsert(conferences).values(row)
+    if first > 1:
+        statement = statement.on_conflict_do_update(
+            index_elements=[conferences.c.conference_id],
+            set_={name: statement.excluded[name] for name in row if name != "conference_id"},
+            where=conferences.c.last_sequence == first - 1,
+        )
+    if connection.execute(statement).rowcount != 1:
+        raise SequenceConflict(f"event {first} of {summary.conference_id} does not continue its log")
+    connection.execute(
+        insert(events),
+        [
+            {
+                "event_id": entry.event_id,
+                "conference_id": summary.conference_id,
+                "sequence": entry.sequence,
+                "domain": codec.dump(entry.event),
+                "wire": entry.wire,
+            }
+            for entry in entries
+        ],
+    )
+
+
+def wires(connection: Connection, conference_id: str, after: int, limit: int) -> list[dict[str, Any]]:
+    """Return the EVENTs of a conference with a sequence above `after`, in order."""
+    rows = connection.execute(
+        select(events.c.wire)
+        .where(events.c.conference_id == conference_id, events.c.sequence > after)
+        .order_by(events.c.sequence)
+        .limit(limit)
+    )
+    return [row.wire for row in rows]
+
+
+def fold(connection: Connection, conference_id: str) -> Conference | None:
+    """Return the conference that its logged events make."""
+    rows = connection.execute(
+        select(events.c.domain).where(events.c.conference_id == conference_id).order_by(events.c.sequence)
+    )
+    conference: Conference | None = None
+    for row in rows:
+        conference = evolve(conference, codec.load(row.domain))
+    return conference
+
+
+def summary_of(connection: Connection, conference_id: str) -> ConferenceSummary | None:
+    """Return the row of one conference."""
+    row = connection.execute(select(conferences).where(conferences.c.conference_id == conference_id)).first()
+    return None if row is None else _summary(row)
+
+
+def newest(
+    connection: Connection, status: str | None, name: str | None, limit: int
+) -> list[ConferenceSummary]:
+    """Return conferences with that status and name (None: any), the newest first."""
+    statement = select(conferences)
+    if status is not None:
+        statement = statement.where(conferences.c.status == status)
+    if name is not None:
+        statement = statement.where(conferences.c.name == name)
+    statement = statement.order_by(conferences.c.created_at.desc(), conferences.c.conference_id).limit(limit)
+    return [_summary(row) for row in connection.execute(statement)]
+
+
+def not_ended(connection: Connection) -> list[str]:
+    """Return the ids of conferences whose log has no end yet, the oldest first."""
+    statement = (
+        select(conferences.c.conference_id)
+        .where(conferences.c.status != ConferenceState.ENDED.status)
+        .order_by(conferences.c.created_at, conferences.c.conference_id)
+    )
+    return list(connection.scalars(statement))
+
+
+def _summary(row: Row[Any]) -> ConferenceSummary:
+    return ConferenceSummary(**row._mapping)

@@ -1,0 +1,130 @@
+"""The journal as the server uses it: asynchronous, so that no disk ever holds up the event loop.
+
+Writes go through one thread (`writer`), reads through another; a read sees every write awaited before it.
+What is written is decided elsewhere; that it is complete, in order and on disk is decided here.
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Final, TypeVar
+
+from sqlalchemy import Connection
+from sqlalchemy.exc import IntegrityError
+
+from server.conference.log import LoggedEvent
+from server.conference.model import Conference
+from server.conference.views import ConferenceSummary, summarize
+from server.journal import history, idempotency
+from server.journal.database import BUSY_TIMEOUT_MS, make_engine, parse_url, prepare_schema
+from server.journal.errors import JournalUnavailable, SequenceConflict, unavailable_if_broken
+from server.journal.idempotency import RememberedAnswer
+from server.journal.writer import Writer
+
+T = TypeVar("T")
+
+DEFAULT_LIMIT: Final = 1_000
+
+
+class Journal:
+    """The log of one server.
+
+    `open` comes first and `close` last. Every method raises `JournalUnavailable` if the database cannot be
+    used; after that it may be tried again. A write that was begun is finished even if the task that awaits it
+    is cancelled, so whoever appends must not be cancelled before it has taken over what it logged.
+    """
+
+    def __init__(self, url: str, *, busy_timeout_ms: int = BUSY_TIMEOUT_MS) -> None:
+        """`url` is an SQLAlchemy URL of an SQLite file, or its path; nothing is touched before `open`."""
+        self._url = parse_url(url)
+        self._where = str(self._url.database)
+        self._write_engine = make_engine(self._url, writes=True, busy_timeout_ms=busy_timeout_ms)
+        self._read_engine = make_engine(self._url, writes=False, busy_timeout_ms=busy_timeout_ms)
+        self._writer = Writer(self._write_engine, self._where)
+        self._reader = ThreadPoolExecutor(1, thread_name_prefix="journal-reader")
+        self._closed = False
+
+    async def open(self) -> None:
+        """Create or check the file; `JournalTooNew` if a newer version wrote it."""
+        await self._on_reader(self._prepare)
+        self._writer.start()
+
+    async def close(self) -> None:
+        """Finish the writes that wait and close the file. May be called twice, and without `open`."""
+        if self._closed:
+            return
+        self._closed = True
+        await asyncio.to_thread(self._shut)
+
+    async def append(self, conference: Conference, entries: Sequence[LoggedEvent]) -> None:
+        """Log entries in one transaction with the conference's row as they left it.
+
+        Raises `SequenceConflict` unless they follow on what is logged of the conference and lead up to it.
+        """
+        if not entries:
+            return
+        expected = range(conference.sequence - len(entries) + 1, conference.sequence + 1)
+        if [entry.sequence for entry in entries] != list(expected):
+            raise SequenceConflict(f"entries of {conference.conference_id} do not lead up to its sequence")
+        try:
+            await self._write(lambda connection: history.write(connection, summarize(conference), entries))
+        except IntegrityError as error:
+            raise SequenceConflict(f"the log of {conference.conference_id}: {error.orig}") from error
+
+    async def events(
+        self, conference_id: str, after: int = 0, limit: int = DEFAULT_LIMIT
+    ) -> list[dict[str, Any]]:
+        """Return up to `limit` EVENTs with a sequence above `after`, in order."""
+        return await self._read(lambda connection: history.wires(connection, conference_id, after, limit))
+
+    async def load(self, conference_id: str) -> Conference | None:
+        """Rebuild a conference from its log; who was connected is `connecting` again. None: there is none."""
+        return await self._read(lambda connection: history.fold(connection, conference_id))
+
+    async def summary(self, conference_id: str) -> ConferenceSummary | None:
+        """Return what lists show of one conference."""
+        return await self._read(lambda connection: history.summary_of(connection, conference_id))
+
+    async def list_conferences(
+        self, status: str | None = None, name: str | None = None, limit: int = DEFAULT_LIMIT
+    ) -> list[ConferenceSummary]:
+        """Return conferences, the newest first, of a status (`init`, `in-progress`, `completed`) or any."""
+        return await self._read(lambda connection: history.newest(connection, status, name, limit))
+
+    async def open_conferences(self) -> list[str]:
+        """Return the ids of conferences that have not ended, the oldest first."""
+        return await self._read(history.not_ended)
+
+    async def recall(self, key: str, scope: str, now: float) -> RememberedAnswer | None:
+        """Return the first answer under an `Idempotency-Key` within its scope (who, method and path)."""
+        return await self._read(lambda connection: idempotency.recall(connection, key, scope, now))
+
+    async def remember(self, key: str, scope: str, answer: RememberedAnswer, now: float) -> None:
+        """Keep the first answer under an `Idempotency-Key` for 24 hours from `now` (Unix seconds)."""
+        await self._write(lambda connection: idempotency.remember(connection, key, scope, answer, now))
+
+    async def _write(self, run: Callable[[Connection], T]) -> T:
+        return await asyncio.shield(asyncio.wrap_future(self._writer.submit(run)))
+
+    async def _read(self, run: Callable[[Connection], T]) -> T:
+        def within_transaction() -> T:
+            with unavailable_if_broken(self._where), self._read_engine.begin() as connection:
+                return run(connection)
+
+        return await self._on_reader(within_transaction)
+
+    async def _on_reader(self, run: Callable[[], T]) -> T:
+        if self._closed:
+            raise JournalUnavailable(f"the journal at {self._where} is closed")
+        return await asyncio.get_running_loop().run_in_executor(self._reader, run)
+
+    def _prepare(self) -> None:
+        with unavailable_if_broken(self._where):
+            prepare_schema(self._write_engine, self._url)
+
+    def _shut(self) -> None:
+        self._writer.stop()
+        self._reader.shutdown()
+        # The last connection to go folds the write-ahead log into the file.
+        self._read_engine.dispose()
+        self._write_engine.dispose()
