@@ -35,7 +35,7 @@ class MediaFormat:
     codec: Codec
     payload_type: int
     sample_rate: int
-    """Hz of the PCM behind the codec: 8000 for G.711, 16000 for G.722, 48000 for Opus, any of 8, 16, 24, 48 kHz for L16."""
+    """Hz of the PCM behind the codec: 8000 for G.711, 16000 for G.722, 48000 for Opus, as agreed for L16."""
     dtmf_payload_type: int | None = None
     """RFC 4733 telephone-event, if the call sends digits that way."""
 
@@ -337,8 +337,20 @@ class ForkMixer:
 
 
 @dataclass(frozen=True, slots=True)
+class ZygoteReady:
+    """Zygote → server, once: everything is preloaded, forks are quick from now on."""
+
+    pid: int
+    version: int = VERSION
+    type: Literal["zygote_ready"] = "zygote_ready"
+
+
+@dataclass(frozen=True, slots=True)
 class MixerForked:
-    """Zygote → server."""
+    """Zygote → server, with a pidfd of the mixer, so that no signal ever hits another process by its number.
+
+    A fork that was not possible is answered by `Refused`.
+    """
 
     request_id: int
     pid: int
@@ -356,9 +368,20 @@ class MixerExited:
 
 Command = LendSocket | ReturnSocket | AddLeg | UpdateLeg | RemoveLeg | GetStats | Stop
 Report = (
-    Ready | Heartbeat | Done | Refused | LegRemoved | LegConnected | LegLost | LegTimedOut | LegBye | Dtmf | Stats | LogLine
+    Ready
+    | Heartbeat
+    | Done
+    | Refused
+    | LegRemoved
+    | LegConnected
+    | LegLost
+    | LegTimedOut
+    | LegBye
+    | Dtmf
+    | Stats
+    | LogLine
 )
-ZygoteReport = MixerForked | MixerExited
+ZygoteReport = ZygoteReady | MixerForked | Refused | MixerExited
 
 COMMANDS: Final[TypeAdapter[Command]] = TypeAdapter(Annotated[Command, Field(discriminator="type")])
 REPORTS: Final[TypeAdapter[Report]] = TypeAdapter(Annotated[Report, Field(discriminator="type")])

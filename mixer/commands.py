@@ -1,0 +1,131 @@
+"""Carrying out the server's commands on a mixer, between two ticks. Every command gets one answer."""
+
+import os
+from collections.abc import Callable
+
+from mixer.protocol import (
+    AddLeg,
+    Address,
+    Command,
+    Done,
+    GetStats,
+    LegRemoved,
+    LendSocket,
+    Refused,
+    RemoveLeg,
+    Report,
+    ReturnSocket,
+    Stop,
+    UpdateLeg,
+)
+from mixer.tick import Mixer, UnknownCodecError
+from mixer.transports.base import Transport
+from mixer.transports.libc import address_of
+
+
+class Commands:
+    """Applies commands; knows which socket of the server's is which of the transport's."""
+
+    def __init__(self, mixer: Mixer, transport: Transport, send: Callable[[Report], None]) -> None:
+        self._mixer, self._transport, self._send = mixer, transport, send
+        self._sockets: dict[int, int] = {}
+        self._stats_for: list[int] = []
+        self.stopped_by: int | None = None
+        """Request id of a `Stop` that was carried out."""
+
+    def apply(self, command: Command, fds: list[int], now_ns: int) -> None:
+        """Carry out one command and answer it; descriptors that are not kept are closed."""
+        if isinstance(command, LendSocket) and len(fds) == 1 and command.socket_id not in self._sockets:
+            self._lend(command, fds[0])
+            return
+        for fd in fds:
+            os.close(fd)
+        refusal = self._apply(command, now_ns)
+        if refusal:
+            self._send(Refused(command.request_id, refusal))
+
+    def _lend(self, command: LendSocket, fd: int) -> None:
+        index = self._transport.lend(command.socket_id, fd, command.shared)
+        self._sockets[command.socket_id] = index
+        if command.shared:
+            self._mixer.shared_sockets.add(index)
+        self._send(Done(command.request_id))
+
+    def _apply(self, command: Command, now_ns: int) -> str:
+        """Returns why the command was refused, or an empty string; answers it in the latter case."""
+        match command:
+            case LendSocket():
+                return "one descriptor and a new socket id are needed"
+            case ReturnSocket():
+                return self._return(command)
+            case AddLeg():
+                return self._add(command, now_ns)
+            case UpdateLeg():
+                return self._update(command)
+            case RemoveLeg():
+                return self._remove(command, now_ns)
+            case GetStats():
+                self._stats_for.append(command.request_id)
+            case Stop():
+                for call_id in list(self._mixer.legs.row_of):
+                    self._mixer.remove(call_id, bye=True)
+                self.stopped_by = command.request_id
+        return ""
+
+    def _return(self, command: ReturnSocket) -> str:
+        index = self._sockets.get(command.socket_id)
+        if index is None:
+            return "no such socket"
+        if self._in_use(index):
+            return "legs are on this socket"
+        del self._sockets[command.socket_id]
+        self._mixer.shared_sockets.discard(index)
+        self._transport.release(index)
+        self._send(Done(command.request_id))
+        return ""
+
+    def _in_use(self, index: int) -> bool:
+        legs = self._mixer.legs
+        return any(int(legs.socket[row]) == index for row in legs.row_of.values())
+
+    def _add(self, command: AddLeg, now_ns: int) -> str:
+        index = self._sockets.get(command.socket_id)
+        if index is None:
+            return "no such socket"
+        legs = self._mixer.legs
+        if command.call_id in legs.row_of:
+            return "the call has a leg already"
+        shared = index in self._mixer.shared_sockets
+        if not shared and self._in_use(index):
+            return "the socket has a leg already"
+        if shared and command.remote is None:
+            return "on a shared socket the far end's address must be known"
+        try:
+            self._mixer.add(command, index, now_ns)
+        except UnknownCodecError as error:
+            return str(error)
+        self._send(Done(command.request_id))
+        return ""
+
+    def _update(self, command: UpdateLeg) -> str:
+        if command.call_id not in self._mixer.legs.row_of:
+            return "no such leg"
+        self._mixer.update(command.call_id, command.heard, command.hears, command.gain)
+        self._send(Done(command.request_id))
+        return ""
+
+    def _remove(self, command: RemoveLeg, now_ns: int) -> str:
+        legs = self._mixer.legs
+        if command.call_id not in legs.row_of:
+            return "no such leg"
+        row = legs.row_of[command.call_id]
+        remote = Address(*address_of(int(legs.source[row]))) if legs.located[row] else None
+        self._mixer.remove(command.call_id, command.bye)
+        outgoing = self._mixer.outgoing(row, now_ns)
+        self._send(LegRemoved(command.request_id, command.call_id, outgoing, remote))
+        return ""
+
+    def take_stats_requests(self) -> list[int]:
+        """Ids of `GetStats` that came since the last call."""
+        asked, self._stats_for = self._stats_for, []
+        return asked

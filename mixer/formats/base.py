@@ -1,0 +1,243 @@
+"""The legs of one wire format as a table: packets in, PCM frames out, mixed frames in, payloads out.
+
+A mixer has one table for each format its legs use. Rows are stable while a leg lives and are used again after it
+left, lowest first; kernels work on the first `n` rows, of which `live` tells the real ones. Dead rows say nothing
+and their packets are not sent.
+
+`frames` (rows, samples) float32 in int16 units is what each leg said in this tick as it came in; `said` is the same
+after its gain, what the others hear. Of a leg that says nothing (`contributes` False) both rows are zero.
+"""
+
+import heapq
+from abc import ABC, abstractmethod
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mixer.dsp.limiter import limit
+from mixer.dsp.ramp import apply_gain
+from mixer.protocol import Playout as PlayoutBounds
+from mixer.receive.playout import NEVER, Playout
+from mixer.transports.base import Batch, Outgoing
+
+Rows = NDArray[np.int64]
+Flags = NDArray[np.bool_]
+TICKS_PER_SECOND: Final = 50
+HISTORY_FRAMES: Final = 4
+"""The frame of this tick and the three before it, from which a lost one is made up."""
+CONCEAL_TICKS: Final = 3
+"""After 60 ms without packets a leg falls silent."""
+
+HUSHED_TICKS: Final = 10
+"""Past the point where any format still conceals."""
+
+
+class Picked:
+    """The packets of one batch that belong to one table: columns of the same length, in order of arrival."""
+
+    __slots__ = ("age_ns", "batch", "index", "length", "offset", "rows", "timestamp")
+
+    def __init__(
+        self,
+        batch: Batch,
+        index: Rows,
+        rows: Rows,
+        timestamp: NDArray[np.uint32],
+        age_ns: NDArray[np.int64],
+        offset: NDArray[np.int32],
+        length: NDArray[np.int32],
+    ) -> None:
+        self.batch, self.index, self.rows = batch, index, rows
+        self.timestamp, self.age_ns, self.offset, self.length = timestamp, age_ns, offset, length
+
+    def take(self, which: Flags | Rows) -> "Picked":
+        """A subset."""
+        return Picked(
+            self.batch,
+            self.index[which],
+            self.rows[which],
+            self.timestamp[which],
+            self.age_ns[which],
+            self.offset[which],
+            self.length[which],
+        )
+
+    def payload(self, width: int) -> NDArray[np.uint8]:
+        """(packets, width) uint8: each packet's payload, with whatever follows it up to `width`."""
+        first = int(self.offset[0]) if len(self.offset) else 12
+        if (self.offset == first).all():
+            return self.batch.data[self.index, first : first + width]
+        payload = np.zeros((len(self.index), width), np.uint8)
+        for offset in np.unique(self.offset):  # one or two header sizes, or a hostile sender's 80
+            mine = self.offset == offset
+            part = self.batch.data[self.index[mine], offset : offset + width]
+            payload[mine, : part.shape[1]] = part
+        return payload
+
+
+class FormatTable(ABC):
+    """What all formats have in common: rows, gains, who hears, playing positions, the mix for each leg."""
+
+    def __init__(self, capacity: int, sample_rate: int, rtp_step: int, playout: Playout) -> None:
+        self.sample_rate = sample_rate
+        self.samples = sample_rate // TICKS_PER_SECOND
+        self.rtp_step = rtp_step
+        """RTP timestamp units in a tick."""
+        self.playout = playout
+        self.capacity = capacity
+        self.n = 0
+        self.live = np.zeros(capacity, bool)
+        self.leg_rows = np.zeros(capacity, np.int64)
+        """Rows of the mixer's own table."""
+        self.hears = np.zeros(capacity, bool)
+        self.gain = np.zeros(capacity, np.float32)
+        self.gain_before = np.zeros(capacity, np.float32)
+        self.contributes = np.zeros(capacity, bool)
+        self.duplicates = np.zeros(capacity, np.int64)
+        self.concealed = np.zeros(capacity, np.int64)
+        self.malformed = 0
+        """Payloads that are not this format."""
+        self.limiter_gain = np.ones(capacity, np.float32)
+        self.shared_limiter_gain = np.ones(1, np.float32)
+        self.shared_pcm = np.zeros((1, self.samples), np.int16)
+        self._free: list[int] = []
+        self._turn = 0
+        self._make_frames(capacity)
+
+    def _make_frames(self, capacity: int) -> None:
+        self.history = np.zeros((HISTORY_FRAMES, capacity, self.samples), np.float32)
+        self.frames = self.history[self._turn]
+        self.said = self.frames
+        self._gained = np.zeros((capacity, self.samples), np.float32)
+        self._mix = np.zeros((capacity, self.samples), np.float32)
+        self.pcm = np.zeros((capacity, self.samples), np.int16)
+
+    # ---- membership
+
+    def add(self, leg_row: int, gain: float, hears: bool, bounds: PlayoutBounds) -> int:
+        """Give a leg the lowest free row."""
+        if not self._free and self.n == self.capacity:
+            self.grow(self.capacity * 2)
+        row = heapq.heappop(self._free) if self._free else self.n
+        self.n = max(self.n, row + 1)
+        self.live[row], self.leg_rows[row], self.hears[row] = True, leg_row, hears
+        self.gain[row] = self.gain_before[row] = gain
+        self.duplicates[row] = self.concealed[row] = 0
+        self.limiter_gain[row] = 1.0
+        self.playout.open(row, bounds.margin_ms, bounds.max_ms)
+        return row
+
+    def remove(self, row: int) -> None:
+        """Take a leg's row back."""
+        self.live[row] = self.hears[row] = self.contributes[row] = False
+        self.history[:, row] = 0
+        self.said[row] = 0
+        self.playout.restart(row)
+        heapq.heappush(self._free, row)
+        while self.n and not self.live[self.n - 1]:
+            self.n -= 1
+            self._free.remove(self.n)
+        heapq.heapify(self._free)
+
+    def restart(self, row: int) -> None:
+        """The leg's stream began anew (another SSRC): forget what waits and what was heard."""
+        self.playout.restart(row)
+        self.history[:, row] = 0
+
+    def hush(self, row: int) -> None:
+        """The leg sends digits instead of audio: the hole is not to be concealed."""
+        missed = self.playout.missed
+        missed[row] = max(int(missed[row]), HUSHED_TICKS)
+
+    def grow(self, capacity: int) -> None:
+        """Make room for more legs; everything stays as it is."""
+        self.capacity = capacity
+        for name, column in vars(self).items():
+            if isinstance(column, np.ndarray) and column.ndim == 1 and len(column) != 1:
+                larger = np.zeros(capacity, column.dtype)
+                larger[: len(column)] = column
+                setattr(self, name, larger)
+        history = self.history
+        self._make_frames(capacity)
+        self.history[:, : history.shape[1]] = history
+        self.playout.grow(capacity)
+
+    # ---- the tick
+
+    @abstractmethod
+    def insert(self, packets: Picked) -> None:
+        """Put packets where they wait."""
+
+    @abstractmethod
+    def pop(self) -> None:
+        """Fill `frames` and `contributes` for this tick and move on."""
+
+    @abstractmethod
+    def encode(self, total: NDArray[np.float32], out: Outgoing) -> None:
+        """Give every leg the payload of what it hears, `total` (samples,) being everybody's sum at this rate."""
+
+    def begin_tick(self) -> None:
+        """Turn the history; `frames` is a fresh row of it, holding old sound until `pop` writes."""
+        self._turn = (self._turn + 1) % HISTORY_FRAMES
+        self.frames = self.history[self._turn]
+
+    def add_to(self, total: NDArray[np.float32]) -> int:
+        """Apply gains and add what all legs said to `total` (samples,). Returns how many legs said something."""
+        n = self.n
+        gain, before = self.gain[:n], self.gain_before[:n]
+        self.contributes[:n] &= (gain != 0) | (before != 0)
+        contributing = int(np.count_nonzero(self.contributes[:n]))
+        self.said = self.frames
+        if contributing:
+            if not ((gain == 1).all() and (before == 1).all()):
+                np.copyto(self._gained[:n], self.frames[:n])
+                apply_gain(self._gained[:n], before, gain)
+                self.said = self._gained
+            total += np.add.reduce(self.said[:n], axis=0)
+        before[:] = gain
+        return contributing
+
+    def sole_payload(self, row: int) -> NDArray[np.uint8] | None:
+        """The payload `row` was sent for this tick, if the others of this table can be sent it as it is."""
+        return None
+
+    def share(self, payload: NDArray[np.uint8]) -> None:
+        """In this tick, those who hear the shared mix are sent this payload."""
+        raise NotImplementedError  # only called by tables whose sole_payload returned one
+
+    def _limit_shared(self, total: NDArray[np.float32]) -> None:
+        """The mix of all who say nothing themselves, into `shared_pcm`."""
+        mix = self._mix[:1]
+        mix[0] = total
+        limit(mix, self.shared_limiter_gain, self.sample_rate)
+        np.rint(mix, out=mix)
+        np.copyto(self.shared_pcm, mix, casting="unsafe")
+
+    def _limit_own(self, total: NDArray[np.float32], own: Rows) -> NDArray[np.int16]:
+        """Mix-minus of the legs `own`: (len(own), samples) int16, a view that the next tick writes over."""
+        k = len(own)
+        if not k:
+            return self.pcm[:0]
+        mix, pcm = self._mix[:k], self.pcm[:k]
+        if k == self.n:
+            np.subtract(total, self.said[:k], out=mix)
+            limit(mix, self.limiter_gain[:k], self.sample_rate)
+        else:
+            np.subtract(total, self.said[own], out=mix)
+            gains = self.limiter_gain[own]
+            limit(mix, gains, self.sample_rate)
+            self.limiter_gain[own] = gains
+        np.rint(mix, out=mix)
+        np.copyto(pcm, mix, casting="unsafe")
+        return pcm
+
+    def _missing(self, have: Flags) -> Rows:
+        """Count the tick for rows without `have`; returns those to be concealed, which played in the last 60 ms."""
+        playout, n = self.playout, self.n
+        missed = playout.missed[:n]
+        gone = playout.started[:n] & ~have & (missed < NEVER)
+        missed[gone] += 1
+        rows = np.flatnonzero(gone & (missed <= CONCEAL_TICKS))
+        self.concealed[rows] += 1
+        return rows

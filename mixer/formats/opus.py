@@ -1,0 +1,163 @@
+"""Opus legs: always 48 kHz inside, packets of 10 to 120 ms taken, 20 ms sent (RFC 7587)."""
+
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mixer.codecs.opus_packet import durations_samples, says_silent
+from mixer.formats.base import FormatTable, Picked
+from mixer.formats.opus_decoding import CONCEAL_TICKS, SLOT_SAMPLES, TICK_SAMPLES, OpusDecoding
+from mixer.formats.opus_encoding import MIX, OWN, SILENCE, OpusEncoding
+from mixer.protocol import Playout as PlayoutBounds
+from mixer.receive.playout import Playout
+from mixer.receive.ring import SlotRing
+from mixer.transports.base import Outgoing
+
+SLOTS: Final = 64
+HORIZON: Final = 50
+"""Slots of 10 ms that may wait; the others hold what was just played, for decoders that must catch up."""
+SLOT_BYTES: Final = 1280
+"""Room for one frame of the highest rate; 60 ms fit at up to 170 kbit/s."""
+HANG_TICKS: Final = 15
+"""A leg that says it is silent is decoded for 300 ms more, so that word ends are heard."""
+NOISE_FLOOR: Final = 1.5
+"""Digital silence comes out of the decoder as less than this."""
+
+
+class OpusTable(FormatTable):
+    """Legs that speak Opus."""
+
+    def __init__(self, capacity: int, bitrate: int, complexity: int, skip_silent_above: int) -> None:
+        super().__init__(capacity, 48000, TICK_SAMPLES, Playout(capacity, SLOT_SAMPLES, 2, HORIZON))
+        self.skip_silent_above = skip_silent_above
+        self.ring = SlotRing(capacity, SLOTS, SLOT_BYTES)
+        self.decoding = OpusDecoding(capacity, self.ring, self.playout)
+        self.encoding = OpusEncoding(capacity, bitrate, complexity)
+        self.hang = np.zeros(capacity, np.int32)
+        self._silent_stretch = np.zeros(capacity, bool)
+
+    def add(self, leg_row: int, gain: float, hears: bool, bounds: PlayoutBounds) -> int:
+        """See FormatTable."""
+        row = super().add(leg_row, gain, hears, bounds)
+        self.encoding.open(row, hears)
+        return row
+
+    def remove(self, row: int) -> None:
+        """See FormatTable."""
+        super().remove(row)
+        self.ring.clear(row)
+        self.decoding.restart(row)
+        self.encoding.close(row)
+
+    def restart(self, row: int) -> None:
+        """See FormatTable."""
+        super().restart(row)
+        self.ring.clear(row)
+        self.decoding.restart(row)
+
+    def grow(self, capacity: int) -> None:
+        """See FormatTable."""
+        super().grow(capacity)
+        self.ring.grow(capacity)
+        self.decoding.grow(capacity)
+        self.encoding.grow(capacity)
+
+    def insert(self, packets: Picked) -> None:
+        """See FormatTable."""
+        first_two = packets.payload(2)
+        samples = durations_samples(first_two, packets.length)
+        sound = (samples > 0) & (samples % SLOT_SAMPLES == 0) & (packets.length <= SLOT_BYTES)
+        if not sound.all():
+            self.malformed += int(np.count_nonzero(~sound))
+            packets, samples, first_two = packets.take(sound), samples[sound], first_two[sound]
+        slot, _ = self.playout.place(packets.rows, packets.timestamp, packets.age_ns)
+        placed = slot >= 0
+        if not placed.all():
+            packets, samples, first_two, slot = (
+                packets.take(placed),
+                samples[placed],
+                first_two[placed],
+                slot[placed],
+            )
+        if not len(slot):
+            return
+        width = int(packets.length.max())
+        stored = self.ring.put(packets.rows, slot, packets.payload(width), packets.length)
+        if not stored.all():
+            np.add.at(self.duplicates, packets.rows[~stored], 1)
+        rows, place = packets.rows[stored], slot[stored] & self.ring.mask
+        self.decoding.samples[rows, place] = samples[stored]
+        self.decoding.silent[rows, place] = says_silent(first_two[stored], packets.length[stored])
+
+    def pop(self) -> None:
+        """See FormatTable."""
+        self.begin_tick()
+        n, playout = self.n, self.playout
+        frames = self.frames[:n]
+        quiet = ~self.contributes[:n]
+        playing, skipping = playout.advance(n, quiet)
+        have = self._listen(playing)
+        decoded = self._to_decode(playing, have)
+        self.contributes[:n] = False
+        frames.fill(0)
+        for row in np.flatnonzero(skipping).tolist():
+            self.decoding.skip(row, int(playout.play[row]) - 2, frames[row])
+        rows = np.flatnonzero(decoded)
+        for row, plays in zip(rows.tolist(), playing[rows].tolist(), strict=True):
+            faded_from = frames[row].copy() if skipping[row] else None
+            self.concealed[row] += self.decoding.decode(row, plays, frames[row])
+            if faded_from is not None:
+                fade = np.linspace(0.0, 1.0, TICK_SAMPLES, dtype=np.float32)
+                frames[row] = faded_from * (1 - fade) + frames[row] * fade
+        if len(rows):
+            said = frames[rows]
+            self.contributes[rows] = np.maximum(said.max(axis=1), -said.min(axis=1)) > NOISE_FLOOR
+            frames[~self.contributes[:n]] = 0
+        asleep = np.flatnonzero(~decoded)
+        if len(asleep):
+            frames[asleep] = 0
+            self.decoding.sleep(asleep)
+        playout.step(n, playing)
+
+    def _listen(self, playing: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """Who has something to play in this tick, (n,) bool; sets `hang` of those who speak."""
+        n, ring, decoding = self.n, self.ring, self.decoding
+        first = self.playout.play[:n]
+        second = first + 1
+        has_first, has_second = ring.has(n, first) & playing, ring.has(n, second) & playing
+        index = ring.index[:n]
+        first_silent = decoding.silent[index, first & ring.mask]
+        second_silent = decoding.silent[index, second & ring.mask]
+        speaks = (has_first & ~first_silent) | (has_second & ~second_silent)
+        hang = self.hang[:n]
+        np.maximum(hang - 1, 0, out=hang)
+        hang[speaks] = HANG_TICKS
+        have = has_first | has_second
+        stretch = self._silent_stretch[:n]
+        stretch[have] = ~speaks[have]
+        return have | (decoding.left[:n] > 0)
+
+    def _to_decode(self, playing: NDArray[np.bool_], have: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """(n,) bool: legs whose sound is needed. A silent one's holes are no loss: its sender sends nothing then."""
+        n, playout = self.n, self.playout
+        missed = playout.missed[:n]
+        missed[have] = 0
+        missed[playout.started[:n] & ~have] += 1
+        recent = playout.started[:n] & (missed <= CONCEAL_TICKS)
+        holes = recent & ~have & ~self._silent_stretch[:n]
+        if self.n <= self.skip_silent_above:
+            return have | holes
+        return (self.hang[:n] > 0) & (have | holes)
+
+    def encode(self, total: NDArray[np.float32], out: Outgoing) -> None:
+        """See FormatTable."""
+        n = self.n
+        hears, live = self.hears[:n], self.live[:n]
+        wants = np.where(hears, np.where(self.contributes[:n], OWN, MIX), SILENCE).astype(np.int8)
+        own = np.flatnonzero(wants == OWN)
+        self._limit_shared(total)
+        address, length = self.encoding.encode(wants, live, self.shared_pcm, own, self._limit_own(total, own))
+        rows = self.leg_rows[:n][live]
+        out.payload_address[rows] = address[live]
+        out.payload_bytes[rows] = length[live]

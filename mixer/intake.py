@@ -1,0 +1,214 @@
+"""From datagrams to packets waiting in their legs' tables.
+
+Every field of every datagram is checked here or by `mixer.rtp`; what fails is counted by reason and dropped, and
+nothing a datagram contains can raise. The ordinary batch, in which every packet is good, takes a dozen array
+operations; only those that are not good are looked at one kind at a time.
+"""
+
+from collections import Counter
+from collections.abc import Callable
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mixer.formats.base import FormatTable, Picked
+from mixer.legs import NO_SSRC, Demux, Legs
+from mixer.protocol import Address, Dtmf, LegConnected, Report
+from mixer.reports import RtcpReports
+from mixer.rtp.header import DropReason, Headers, parse
+from mixer.transports.base import Batch, Transport
+from mixer.transports.libc import address_of
+
+COMFORT_NOISE: Final = 13
+"""Payload type of RFC 3389; silence is the default, so these packets only prove life."""
+SSRC_CHANGES_PER_S: Final = 3
+SLOW_PACKETS: Final = 64
+"""Learning, digits and reports are taken one by one; more than this in a tick are dropped."""
+
+Rows = NDArray[np.int64]
+Flags = NDArray[np.bool_]
+
+
+class Intake:
+    """The receiving side of a mixer's tick."""
+
+    def __init__(
+        self,
+        legs: Legs,
+        demux: Demux,
+        tables: dict[int, FormatTable],
+        transport: Transport,
+        rtcp: RtcpReports,
+        report: Callable[[Report], None],
+        moved: Callable[[], None],
+    ) -> None:
+        self.legs, self.demux, self.tables = legs, demux, tables
+        self.transport, self.rtcp, self._report, self._moved = transport, rtcp, report, moved
+        self.dropped: Counter[str] = Counter()
+        self.packets = 0
+        self._headers = Headers(0)
+
+    def take(self, batch: Batch, now_ns: int, tick: int) -> None:
+        """Sort one batch. `tick` counts the mixer's ticks, the clock of digits."""
+        n = batch.n
+        if self._headers.capacity < batch.capacity:
+            self._headers = Headers(batch.capacity)
+        headers, legs = self._headers, self.legs
+        parse(batch.data, batch.length, n, headers)
+        rows = self.demux.rows(batch.socket[:n], batch.source[:n])
+        ours = (rows >= 0) & legs.located[rows] & (legs.source[rows] == batch.source[:n])
+        audio = (
+            ours
+            & headers.ok[:n]
+            & legs.receives[rows]
+            & (headers.payload_type[:n] == legs.in_type[rows])
+            & (headers.ssrc[:n] == legs.in_ssrc[rows])
+        )
+        index = np.arange(n)
+        if audio.all():
+            legs.in_any_ns[rows] = now_ns
+        else:
+            index = self._take_odd(batch, rows, ours, audio, now_ns, tick)
+            rows = rows[index]
+        if len(index):
+            self._count(batch, index, rows, now_ns)
+            self._deliver(batch, index, rows, now_ns)
+
+    def _take_odd(self, batch: Batch, rows: Rows, ours: Flags, audio: Flags, now_ns: int, tick: int) -> Rows:
+        """Deal with what is not plainly audio of a known stream; returns the audio packets of the batch in order."""
+        n, headers, legs = batch.n, self._headers, self.legs
+        ok, reason = headers.ok[:n], headers.reason[:n]
+        rtcp = headers.is_rtcp[:n]
+        self._learn(batch, np.flatnonzero((rows >= 0) & ~legs.located[rows] & ~rtcp), rows, now_ns)
+        self.dropped["unknown_source"] += int(np.count_nonzero(rows < 0))
+        self.dropped["wrong_source"] += int(np.count_nonzero((rows >= 0) & legs.located[rows] & ~ours))
+        alive = ours & (ok | rtcp | (reason == DropReason.EMPTY))
+        legs.in_any_ns[rows[alive]] = now_ns
+        faulty = np.bincount(reason[ours & ~ok & ~rtcp], minlength=1)
+        for number in np.flatnonzero(faulty).tolist():
+            self.dropped[DropReason(number).name.lower()] += int(faulty[number])
+        for i in self._few(np.flatnonzero(ours & rtcp), "rtcp_flood"):
+            datagram = batch.data[i, : batch.length[i]].tobytes()
+            fault = self.rtcp.receive(int(rows[i]), datagram, int(batch.arrival_ns[i]))
+            if fault:
+                self.dropped[fault] += 1
+        media = ours & ok & ~audio
+        unwanted = media & ~legs.receives[rows]
+        self.dropped["not_receiving"] += int(np.count_nonzero(unwanted))
+        media &= ~unwanted
+        kind = headers.payload_type[:n]
+        pressed = media & (kind == legs.in_dtmf_type[rows])
+        sounding = media & (kind == legs.in_type[rows])
+        noise = media & ~pressed & ~sounding & (kind == COMFORT_NOISE)
+        self.dropped["comfort_noise"] += int(np.count_nonzero(noise))
+        self.dropped["payload_type"] += int(np.count_nonzero(media & ~pressed & ~sounding & ~noise))
+        accepted = audio.copy()
+        for i in np.flatnonzero(pressed | sounding).tolist():
+            if self._same_stream(int(rows[i]), int(headers.ssrc[i]), now_ns, batch, i):
+                accepted[i] = True
+        self._press(batch, np.flatnonzero(accepted & pressed), rows, now_ns, tick)
+        return np.flatnonzero(accepted & ~pressed)
+
+    def _few(self, index: Rows, reason: str) -> list[int]:
+        """At most as many as a tick can afford to look at one by one."""
+        if len(index) > SLOW_PACKETS:
+            self.dropped[reason] += len(index) - SLOW_PACKETS
+        return [int(i) for i in index[:SLOW_PACKETS]]
+
+    def _learn(self, batch: Batch, index: Rows, rows: Rows, now_ns: int) -> None:
+        """Packets for legs whose far end is not known yet; none of them is played."""
+        headers, legs = self._headers, self.legs
+        self.dropped["unconfirmed_source"] += len(index)
+        for i in self._few(index, "learning_flood"):
+            row, source = int(rows[i]), int(batch.source[i])
+            learner = legs.learners[row]
+            if learner is None or not headers.ok[i] or headers.payload_type[i] != legs.in_type[row]:
+                continue
+            ssrc, sequence = int(headers.ssrc[i]), int(headers.sequence[i])
+            if legs.in_ssrc_fixed[row] and ssrc != legs.in_ssrc[row]:
+                continue
+            if learner.feed(source, ssrc, sequence, int(batch.arrival_ns[i])):
+                legs.source[row], legs.located[row], legs.learners[row] = source, True, None
+                self.transport.lock(int(legs.socket[row]), address_of(source))
+                legs.in_any_ns[row] = now_ns
+                self._moved()
+
+    def _same_stream(self, row: int, ssrc: int, now_ns: int, batch: Batch, i: int) -> bool:
+        """Whether a packet is of the leg's stream; a new SSRC from the leg's own address begins a new one."""
+        legs = self.legs
+        if ssrc == legs.in_ssrc[row]:
+            return True
+        if legs.in_ssrc_fixed[row]:
+            self.dropped["wrong_ssrc"] += 1
+            return False
+        if legs.in_ssrc[row] != NO_SSRC:
+            if legs.in_ssrc_changes[row] >= SSRC_CHANGES_PER_S:
+                self.dropped["ssrc_flapping"] += 1
+                return False
+            legs.in_ssrc_changes[row] += 1
+            legs.reception.reset(row)
+            self.tables[int(legs.table[row])].restart(int(legs.local[row]))
+            legs.sender_reports[row] = None
+        legs.in_ssrc[row] = ssrc
+        return True
+
+    def _press(self, batch: Batch, index: Rows, rows: Rows, now_ns: int, tick: int) -> None:
+        """RFC 4733 digits: taken out of the audio, which is silent while they last."""
+        headers, legs = self._headers, self.legs
+        if len(index):
+            self._count(batch, index, rows[index], now_ns)
+        for i in self._few(index, "dtmf_flood"):
+            row, start = int(rows[i]), int(headers.offset[i])
+            receiver = legs.dtmf[row]
+            assert receiver is not None
+            payload = batch.data[i, start : start + int(headers.payload_length[i])].tobytes()
+            digits = receiver.feed(payload, int(headers.timestamp[i]), bool(headers.marker[i]), tick)
+            self.tables[int(legs.table[row])].hush(int(legs.local[row]))
+            for digit in digits:
+                self._report(Dtmf(legs.call_ids[row], digit.digit, digit.duration_ms))
+
+    def expire_digits(self, tick: int) -> None:
+        """Digits whose end was never heard."""
+        legs = self.legs
+        for row in np.flatnonzero(legs.live[: legs.n] & (legs.in_dtmf_type[: legs.n] >= 0)).tolist():
+            receiver = legs.dtmf[row]
+            if receiver is not None and receiver.pressing:
+                for digit in receiver.expire(tick):
+                    self._report(Dtmf(legs.call_ids[row], digit.digit, digit.duration_ms))
+
+    def _count(self, batch: Batch, index: Rows, rows: Rows, now_ns: int) -> None:
+        """Figures of packets that are a leg's own, audio or digits."""
+        legs, headers = self.legs, self._headers
+        self.packets += len(rows)
+        legs.in_packets[: legs.n] += np.bincount(rows, minlength=legs.n)
+        legs.in_rtp_ns[rows] = now_ns
+        legs.lost[rows] = False
+        sequence, timestamp = headers.sequence[index], headers.timestamp[index]
+        legs.reception.update(rows, sequence, timestamp, batch.arrival_ns[index], legs.in_clock_rate[rows])
+        fresh = ~legs.connected[rows]
+        if fresh.any():
+            for row in np.unique(rows[fresh]).tolist():
+                legs.connected[row] = True
+                self._report(LegConnected(legs.call_ids[row], Address(*address_of(int(legs.source[row])))))
+
+    def _deliver(self, batch: Batch, index: Rows, rows: Rows, now_ns: int) -> None:
+        """Hand audio packets to the tables of their formats."""
+        legs, headers = self.legs, self._headers
+        packets = Picked(
+            batch,
+            index,
+            legs.local[rows],
+            headers.timestamp[index].astype(np.uint32),
+            np.maximum(now_ns - batch.arrival_ns[index], 0),
+            headers.offset[index],
+            headers.payload_length[index],
+        )
+        if len(self.tables) == 1:
+            next(iter(self.tables.values())).insert(packets)
+            return
+        owner = legs.table[rows]
+        for number, table in self.tables.items():
+            mine = owner == number
+            if mine.any():
+                table.insert(packets.take(mine))

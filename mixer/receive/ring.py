@@ -1,0 +1,85 @@
+"""Packets waiting for their turn: a ring of payload slots per leg, in columns.
+
+A slot holds the payload of 20 ms of a byte-per-sample codec (or 10 ms of media time and whatever packet begins
+there, for Opus). Packets that fill exactly one slot, nearly all of them, go in by one array assignment for the
+whole batch; odd sizes are cut at slot borders one by one. Slots are not cleared when played: the last packets of a
+leg stay readable for decoders that must catch up.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+Rows = NDArray[np.int64]
+EMPTY = -1
+
+
+class SlotRing:
+    """`data` (legs, slots, slot_bytes) uint8; `key` (legs, slots) int64, the slot number each holds or EMPTY;
+    `filled` (legs, slots) int32 bytes.
+    """
+
+    def __init__(self, capacity: int, slots: int, slot_bytes: int) -> None:
+        assert slots & (slots - 1) == 0, "a power of two, so that a mask finds the place"
+        self.slots, self.slot_bytes, self.mask = slots, slot_bytes, slots - 1
+        self._make(capacity)
+
+    def _make(self, capacity: int) -> None:
+        self.data = np.zeros((capacity, self.slots, self.slot_bytes), np.uint8)
+        self.key = np.full((capacity, self.slots), EMPTY, np.int64)
+        self.filled = np.zeros((capacity, self.slots), np.int32)
+        self.index = np.arange(capacity)
+
+    def grow(self, capacity: int) -> None:
+        """Make room; waiting packets stay."""
+        data, key, filled = self.data, self.key, self.filled
+        self._make(capacity)
+        n = len(key)
+        self.key[:n], self.filled[:n] = key, filled
+        held = key != EMPTY  # only what is held: untouched memory stays unallocated
+        rows, places = np.nonzero(held)
+        self.data[rows, places] = data[rows, places]
+
+    def clear(self, row: int) -> None:
+        """Forget a leg's packets."""
+        self.key[row] = EMPTY
+
+    def put(self, rows: Rows, slot: Rows, payload: NDArray[np.uint8], length: NDArray[np.int32]) -> NDArray[np.bool_]:
+        """Store packets that belong to one slot each.
+
+        `payload` (n, width) uint8 with width ≤ slot_bytes, `length` (n,) bytes of each. Returns (n,) bool: stored;
+        False is a duplicate of what the slot holds or of another packet in this batch.
+        """
+        place = slot & self.mask
+        new = self.key[rows, place] != slot
+        if not new.all():
+            rows, slot, place, payload, length = rows[new], slot[new], place[new], payload[new], length[new]
+        self.key[rows, place] = slot
+        self.filled[rows, place] = np.arange(len(rows))  # who wrote last, where two packets name one slot
+        last = self.filled[rows, place] == np.arange(len(rows))
+        if not last.all():
+            rows, place, payload, length = rows[last], place[last], payload[last], length[last]
+            new[np.flatnonzero(new)[~last]] = False
+        self.data[rows, place, : payload.shape[1]] = payload
+        self.filled[rows, place] = length
+        stored: NDArray[np.bool_] = new
+        return stored
+
+    def put_piece(self, row: int, slot: int, at: int, piece: NDArray[np.uint8], silence: int) -> None:
+        """Store part of a slot, `at` bytes into it; what no packet brings is `silence`."""
+        place = slot & self.mask
+        if self.key[row, place] != slot:
+            self.key[row, place] = slot
+            self.filled[row, place] = 0
+            self.data[row, place] = silence
+        self.data[row, place, at : at + len(piece)] = piece
+        self.filled[row, place] = min(self.slot_bytes, int(self.filled[row, place]) + len(piece))
+
+    def has(self, n: int, slot: Rows) -> NDArray[np.bool_]:
+        """(n,) bool: the first `n` legs hold these slots."""
+        held: NDArray[np.bool_] = self.key[self.index[:n], slot & self.mask] == slot
+        return held
+
+    def read(self, n: int, slot: Rows) -> NDArray[np.uint8]:
+        """(n, slot_bytes) uint8: what the first `n` legs hold in the places of these slots, right or wrong."""
+        payload: NDArray[np.uint8] = self.data[self.index[:n], slot & self.mask]
+        return payload

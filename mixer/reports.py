@@ -1,0 +1,94 @@
+"""RTCP of all legs: what their far ends report, and what we report to them (RFC 3550 section 6).
+
+Reports are few, one a leg in five seconds, so they are read and written one by one, a bounded number a tick.
+"""
+
+from collections.abc import Callable
+from typing import Final
+
+import numpy as np
+
+from mixer.legs import NO_SSRC, Legs
+from mixer.protocol import LegBye, Report
+from mixer.rtp.rtcp import (
+    Bye,
+    Packet,
+    ReportBlock,
+    RtcpError,
+    SenderInfo,
+    SenderReport,
+    build_bye,
+    build_report,
+    delay_units,
+    ntp_from_unix_ns,
+    ntp_middle,
+    parse,
+)
+from mixer.transports.base import Transport
+
+PERIOD_NS: Final = 5_000_000_000
+A_TICK: Final = 16
+"""Reports sent in one tick at most: 4 000 legs in the period."""
+
+
+class RtcpReports:
+    """Reads and writes the reports of a mixer's legs."""
+
+    def __init__(self, legs: Legs, transport: Transport, report: Callable[[Report], None]) -> None:
+        self.legs, self.transport, self._report = legs, transport, report
+
+    def receive(self, row: int, datagram: bytes, arrival_ns: int) -> str:
+        """Take a compound from a leg's own address. Returns why it was dropped, or an empty string."""
+        try:
+            packets = parse(datagram)
+        except RtcpError as error:
+            return error.fault.value
+        for packet in packets:
+            if isinstance(packet, SenderReport) and packet.ssrc == self.legs.in_ssrc[row]:
+                self.legs.sender_reports[row] = (packet, arrival_ns)
+        if self._ends(row, packets):
+            self._report(LegBye(self.legs.call_ids[row]))
+        return ""
+
+    def _ends(self, row: int, packets: list[Packet]) -> bool:
+        """A BYE for the leg's stream, or for any if it never sent one."""
+        known = int(self.legs.in_ssrc[row])
+        return any(isinstance(packet, Bye) and (known == NO_SSRC or known in packet.ssrcs) for packet in packets)
+
+    def send_due(self, now_ns: int, unix_ns: int) -> None:
+        """Report to the legs whose turn it is. `unix_ns`: the wall clock at `now_ns`."""
+        legs = self.legs
+        due = legs.live[: legs.n] & legs.located[: legs.n] & (legs.out_report_ns[: legs.n] <= now_ns)
+        for row in np.flatnonzero(due)[:A_TICK].tolist():
+            legs.out_report_ns[row] = now_ns + PERIOD_NS
+            self._send(
+                row,
+                build_report(int(legs.out_ssrc[row]), legs.call_ids[row], *self._figures(row, now_ns, unix_ns)),
+            )
+
+    def _figures(self, row: int, now_ns: int, unix_ns: int) -> tuple[tuple[ReportBlock, ...], SenderInfo | None]:
+        legs = self.legs
+        last_sr = delay = 0
+        heard = legs.sender_reports[row]
+        if heard is not None:
+            last_sr, delay = ntp_middle(heard[0].sender.ntp), delay_units(max(0, now_ns - heard[1]))
+        block = None
+        if legs.in_ssrc[row] != NO_SSRC:
+            block = legs.reception.report(row, int(legs.in_ssrc[row]), last_sr, delay)
+        sender = None
+        if legs.out_packets[row]:
+            sender = SenderInfo(
+                ntp_from_unix_ns(unix_ns),
+                int(legs.out_timestamp[row]) & 0xFFFFFFFF,
+                int(legs.out_packets[row]) & 0xFFFFFFFF,
+                int(legs.out_bytes[row]) & 0xFFFFFFFF,
+            )
+        return (block,) if block else (), sender
+
+    def bye(self, row: int) -> None:
+        """Tell the far end that our stream is over."""
+        if self.legs.located[row]:
+            self._send(row, build_bye(int(self.legs.out_ssrc[row]), self.legs.call_ids[row]))
+
+    def _send(self, row: int, datagram: bytes) -> None:
+        self.transport.send_to(int(self.legs.socket[row]), int(self.legs.source[row]), datagram)

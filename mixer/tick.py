@@ -1,0 +1,264 @@
+"""The tick: 20 ms of every leg in, a mix for every leg out.
+
+`Mixer` ties the table of legs, the tables of formats and a transport together. It reads no clock and waits for
+nothing: `tick` is called with the time, which makes whole conferences run in milliseconds under test.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import Final
+
+import numpy as np
+
+from mixer.dsp.mix import RateMix
+from mixer.formats.base import FormatTable
+from mixer.formats.g722 import G722Table
+from mixer.formats.opus import OpusTable
+from mixer.formats.sampled import G711Table, L16Table
+from mixer.intake import Intake
+from mixer.legs import Demux, Legs
+from mixer.protocol import (
+    AddLeg,
+    LegLost,
+    LegStats,
+    LegTimedOut,
+    MediaFormat,
+    MixerConfig,
+    OutgoingStream,
+    Report,
+)
+from mixer.receive.playout import WINDOW_TICKS
+from mixer.reports import RtcpReports
+from mixer.rtp.header import write
+from mixer.stats import TickTimes, leg_stats
+from mixer.transports.base import Batch, Outgoing, Transport
+from mixer.transports.libc import address_key
+
+TICK_NS: Final = 20_000_000
+LOST_NS: Final = 5_000_000_000
+WATCH_TICKS: Final = 25
+SECOND_TICKS: Final = 50
+FIRST_ROWS: Final = 16
+"""Rows a table starts with; it doubles when full."""
+
+
+class UnknownCodecError(Exception):
+    """A leg's codec or rate is none this mixer has."""
+
+
+class Mixer:
+    """One conference's media. `report` is called with news for the server and must not block."""
+
+    def __init__(self, config: MixerConfig, transport: Transport, report: Callable[[Report], None]) -> None:
+        self.config, self.transport, self._report = config, transport, report
+        self.legs = Legs()
+        self.tables: dict[int, FormatTable] = {}
+        self.mix = RateMix()
+        self.rtcp = RtcpReports(self.legs, transport, report)
+        self.demux = Demux()
+        self.intake = Intake(self.legs, self.demux, self.tables, transport, self.rtcp, report, self._moved)
+        self.times = TickTimes()
+        self.packets_out = 0
+        self.shared_sockets: set[int] = set()
+        self._formats: dict[tuple[str, int], int] = {}
+        self._next_table = 0
+        self._batch = Batch(0)
+        self._out = Outgoing(0)
+        self._sent = np.zeros(0, np.int64)
+        self._dirty = True
+
+    # ---- membership, between ticks
+
+    def add(self, command: AddLeg, socket: int, now_ns: int) -> None:
+        """Give a call a row. `socket`: index of the transport's. Raises UnknownCodecError, then nothing changed."""
+        number = self._table_for(command.format)
+        table = self.tables[number]
+        source = 0 if command.remote is None else address_key(command.remote.ip, command.remote.port)
+        row = self.legs.add(command, socket, source, number, now_ns)
+        self.legs.gain[row], self.legs.heard[row] = command.gain, command.heard
+        gain = command.gain if command.heard else 0.0
+        self.legs.local[row] = table.add(row, gain, command.hears, command.playout)
+        self._dirty = True
+
+    def _table_for(self, form: MediaFormat) -> int:
+        key = (form.codec, form.sample_rate)
+        if key not in self._formats:
+            table = self._make_table(form)
+            number = self._next_table
+            self._next_table += 1
+            self.tables[number], self._formats[key] = table, number
+            self.mix.use({table.sample_rate for table in self.tables.values()})
+        return self._formats[key]
+
+    def _make_table(self, form: MediaFormat) -> FormatTable:
+        config = self.config
+        match form.codec, form.sample_rate:
+            case (("pcmu" | "pcma"), 8000):
+                return G711Table(FIRST_ROWS, form.codec == "pcmu")
+            case "g722", 16000:
+                return G722Table(FIRST_ROWS)
+            case "opus", 48000:
+                return OpusTable(FIRST_ROWS, config.opus_bitrate, config.opus_complexity, config.skip_silent_above)
+            case "l16", 8000 | 16000 | 24000 | 48000:
+                return L16Table(FIRST_ROWS, form.sample_rate)
+        raise UnknownCodecError(f"{form.codec} at {form.sample_rate} Hz")
+
+    def remove(self, call_id: str, bye: bool) -> int:
+        """Free a call's rows; returns its row, whose outgoing columns stay readable until the next `add`."""
+        row = self.legs.row_of[call_id]
+        if bye:
+            self.rtcp.bye(row)
+        number = int(self.legs.table[row])
+        table = self.tables[number]
+        table.remove(int(self.legs.local[row]))
+        self.legs.remove(row)
+        if not table.live.any():
+            del self.tables[number]
+            self._formats = {key: at for key, at in self._formats.items() if at != number}
+            self.mix.use({table.sample_rate for table in self.tables.values()})
+        self._dirty = True
+        return row
+
+    def update(self, call_id: str, heard: bool | None, hears: bool | None, gain: float | None) -> None:
+        """Change what a leg says and hears from the next tick on; a gain is ramped over one frame."""
+        legs = self.legs
+        row = legs.row_of[call_id]
+        table, local = self.tables[int(legs.table[row])], int(legs.local[row])
+        if heard is not None:
+            legs.heard[row] = heard
+        if gain is not None:
+            legs.gain[row] = gain
+        table.gain[local] = legs.gain[row] if legs.heard[row] else 0.0
+        if hears is not None:
+            table.hears[local] = hears
+
+    def outgoing(self, row: int, now_ns: int) -> OutgoingStream:
+        """Where a leg's stream stands, for whoever continues it."""
+        legs = self.legs
+        return OutgoingStream(
+            int(legs.out_ssrc[row]),
+            int(legs.out_sequence[row]) & 0xFFFF,
+            int(legs.out_timestamp[row]) & 0xFFFFFFFF,
+            now_ns,
+        )
+
+    def _moved(self) -> None:
+        """A leg's far end became known in the middle of a tick."""
+        self._dirty = True
+
+    def _settle(self) -> None:
+        """After membership changed: who is told apart how, and who is sent what on which socket."""
+        self._dirty = False
+        legs, n = self.legs, self.legs.n
+        if self._out.capacity < legs.capacity:
+            self._out = Outgoing(legs.capacity)
+            self._batch = Batch(256 + 8 * legs.capacity)
+        live = legs.live[:n]
+        self.demux.build(legs, self.shared_sockets, int(legs.socket[:n].max(initial=-1)) + 1)
+        rows = np.flatnonzero(live & legs.sends[:n] & legs.located[:n])
+        self._out.destination[:n] = legs.source[:n]
+        self.transport.route(self._out, rows, legs.socket[rows])
+        self._sent = rows
+
+    # ---- the tick
+
+    def tick(self, now_ns: int, unix_ns: int) -> None:
+        """Do one tick. `now_ns`: CLOCK_MONOTONIC; `unix_ns`: the wall clock, for reports."""
+        if self._dirty:
+            self._settle()
+        number = self.times.ticks
+        self.transport.receive(self._batch, now_ns, len(self.legs))
+        if self._batch.n:
+            self.intake.take(self._batch, now_ns, number)
+        for table in self.tables.values():
+            table.pop()
+        self._mix()
+        for table in self.tables.values():
+            table.encode(self.mix.totals[table.sample_rate], self._out)
+        if self._dirty:  # an address was learnt in this tick: its first packet goes out with the others
+            self._settle()
+        self._send()
+        self._look_after(number, now_ns, unix_ns)
+
+    def _mix(self) -> None:
+        self.mix.clear()
+        sounding: set[int] = set()
+        contributing = 0
+        for table in self.tables.values():
+            says = table.add_to(self.mix.sums[table.sample_rate])
+            if says:
+                contributing += says
+                sounding.add(table.sample_rate)
+        self.mix.spread(sounding)
+        if contributing == 1:
+            self._pass_through()
+
+    def _pass_through(self) -> None:
+        """Somebody talks alone: listeners in the same format get the payload that came, bit by bit."""
+        for table in self.tables.values():
+            talkers = np.flatnonzero(table.contributes[: table.n])
+            if len(talkers):
+                payload = table.sole_payload(int(talkers[0]))
+                if payload is not None:
+                    table.share(payload)
+
+    def _send(self) -> None:
+        legs, n, out, rows = self.legs, self.legs.n, self._out, self._sent
+        write(
+            out.header[:n],
+            legs.out_type[:n],
+            legs.out_marker[:n],
+            legs.out_sequence[:n],
+            legs.out_timestamp[:n],
+            legs.out_ssrc[:n],
+        )
+        self.packets_out += self.transport.send()
+        legs.out_timestamp[:n] += legs.out_step[:n]
+        legs.out_sequence[rows] += 1
+        legs.out_marker[rows] = False
+        legs.out_packets[rows] += 1
+        legs.out_bytes[rows] += out.payload_bytes[rows].astype(np.int64)
+
+    def _look_after(self, number: int, now_ns: int, unix_ns: int) -> None:
+        """What need not be done in every tick."""
+        self.rtcp.send_due(now_ns, unix_ns)
+        self.intake.expire_digits(number)
+        if number % WATCH_TICKS == 0:
+            self._watch(now_ns)
+        if number % SECOND_TICKS == 0:
+            self.legs.in_ssrc_changes.fill(0)
+        if number % WINDOW_TICKS == WINDOW_TICKS - 1:
+            for table in self.tables.values():
+                table.playout.review(table.n)
+
+    def _watch(self, now_ns: int) -> None:
+        """Report legs that fell silent. A leg that never sent anything is as lost as one that stopped."""
+        legs, n = self.legs, self.legs.n
+        expected = legs.live[:n] & legs.receives[:n]
+        lost = expected & ~legs.lost[:n] & (now_ns - legs.in_rtp_ns[:n] > LOST_NS)
+        for row in np.flatnonzero(lost).tolist():
+            legs.lost[row] = True
+            self._report(LegLost(legs.call_ids[row]))
+        limit = legs.timeout_ns[:n]
+        gone = expected & ~legs.timed_out[:n] & (limit > 0) & (now_ns - legs.in_any_ns[:n] > limit)
+        for row in np.flatnonzero(gone).tolist():
+            legs.timed_out[row] = True
+            self._report(LegTimedOut(legs.call_ids[row]))
+
+    def skip(self, ticks: int) -> None:
+        """Time was lost that cannot be made up: media time goes on without packets."""
+        legs, n = self.legs, self.legs.n
+        legs.out_timestamp[:n] += legs.out_step[:n] * ticks
+        legs.out_marker[:n] = True
+
+    # ---- figures
+
+    def stats(self) -> Iterator[LegStats]:
+        """A line per leg, made one at a time."""
+        work_ms = self.times.work_p50_ms()
+        for row in list(self.legs.row_of.values()):
+            if self.legs.live[row]:
+                yield leg_stats(self.legs, row, self.tables[int(self.legs.table[row])], work_ms)
+
+    def malformed(self) -> dict[str, int]:
+        """Payloads that were not what their type says, for the counters of dropped packets."""
+        return {"payload": sum(table.malformed for table in self.tables.values())}

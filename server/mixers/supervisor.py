@@ -1,0 +1,140 @@
+"""All mixers of this server: launching them, counting what they do, and stopping them.
+
+A launch either gives a mixer that takes commands or leaves nothing behind. How one mixer is spoken to is
+`handle`'s business; which conference gets one, and what happens when it dies, is the service's.
+"""
+
+import asyncio
+import contextlib
+import os
+import resource
+import signal
+from collections.abc import Callable
+from typing import Final
+
+from mixer.protocol import MixerConfig
+from server.mixers.channel import pair
+from server.mixers.errors import LaunchFailed
+from server.mixers.forkserver import Forkserver
+from server.mixers.handle import MixerHandle, News, Patience
+from server.mixers.totals import MixerTotals, Tally
+from server.tasks import Tasks
+
+MIXER: Final = "mixer.loop:run"
+
+
+class Mixers:
+    """Mixer processes that run the function `run`, given as module:function."""
+
+    def __init__(self, *, run: str = MIXER, patience: Patience | None = None) -> None:
+        self._patience = patience or Patience()
+        self._forkserver = Forkserver(run)
+        self._tasks = Tasks()
+        self._handles: set[MixerHandle] = set()
+        self._tally = Tally()
+        self._stopping = False
+
+    @property
+    def handles(self) -> frozenset[MixerHandle]:
+        """The mixers whose processes run."""
+        return frozenset(self._handles)
+
+    @property
+    def forkserver_pid(self) -> int | None:
+        """The process id of the mixers' parent."""
+        return self._forkserver.pid
+
+    async def start(self) -> None:
+        """Get ready to launch. Raises LaunchFailed if mixers can't run here at all."""
+        raise_descriptor_limit()
+        await self._forkserver.start()
+
+    async def launch(
+        self,
+        config: MixerConfig,
+        on_report: Callable[[MixerHandle, News], None],
+        on_exit: Callable[[MixerHandle, int | None], None],
+    ) -> MixerHandle:
+        """Start a mixer and wait until it takes commands.
+
+        `on_report(handle, news)` and `on_exit(handle, status)` are called on the event loop; the latter
+        exactly once for each launch that returned, however the mixer ends. Raises LaunchFailed; then
+        neither is called.
+        """
+        handle: MixerHandle | None = None
+        launched = False
+
+        def exited(gone: MixerHandle, status: int | None) -> None:
+            self._forget(gone)
+            if launched:
+                on_exit(gone, status)
+
+        try:
+            async with asyncio.timeout(self._patience.ready_s):
+                handle = await self._fork(config, on_report, exited)
+                await handle.ready()
+            if handle not in self._handles:
+                raise LaunchFailed(f"mixer {config.name} ended as soon as it was ready")
+        except BaseException as error:
+            if handle is not None:
+                handle.stopping |= isinstance(error, asyncio.CancelledError)
+                handle.kill()
+            if isinstance(error, TimeoutError):
+                message = f"mixer {config.name} was not ready in {self._patience.ready_s:g} s"
+                raise LaunchFailed(message) from error
+            raise
+        launched = True
+        return handle
+
+    def totals(self) -> MixerTotals:
+        """What all mixers, running and ended, have done so far, up to their last heartbeats."""
+        return self._tally.totals([handle.last_beat for handle in self._handles])
+
+    async def stop(self, grace_s: float = 2.0) -> None:
+        """Stop every mixer, kill those that take longer than `grace_s`, then end their parent.
+
+        Afterwards nothing of them is left: no process, no descriptor. It is not meant to be started again.
+        """
+        self._stopping = True
+        await asyncio.gather(*(handle.stop(grace_s) for handle in self._handles))
+        await self._forkserver.stop()
+        await self._tasks.cancel_all()
+
+    async def _fork(
+        self,
+        config: MixerConfig,
+        on_report: Callable[[MixerHandle, News], None],
+        on_exit: Callable[[MixerHandle, int | None], None],
+    ) -> MixerHandle:
+        with contextlib.ExitStack() as undo:
+            ours, theirs = pair()
+            undo.callback(ours.close)
+            with theirs:
+                dump_fd = os.memfd_create("mixer stack")
+                undo.callback(os.close, dump_fd)
+                process = await self._forkserver.fork(config, theirs, dump_fd)
+            if self._stopping:
+                process.signal(signal.SIGKILL)
+                raise LaunchFailed("the server is stopping")
+            undo.pop_all()
+        handle = MixerHandle(
+            config.name, process, ours, dump_fd, self._patience, self._tasks, on_report, on_exit
+        )
+        self._handles.add(handle)
+        self._tally.started += 1
+        return handle
+
+    def _forget(self, handle: MixerHandle) -> None:
+        self._handles.discard(handle)
+        self._tally.fold(handle.last_beat)
+        if not handle.stopping:
+            self._tally.died += 1
+
+
+def raise_descriptor_limit() -> None:
+    """Let this process, and the mixers after it, open as many files as the system allows: a socket is one.
+
+    The usual soft limit of 1024 is there for programs that use `select`, which nothing here does.
+    """
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
