@@ -150,9 +150,7 @@ class Forkserver:
         if report.version == VERSION:
             self._started.set_result(None)
         else:
-            self._started.set_exception(
-                LaunchFailed(f"mixers speak version {report.version}, the server {VERSION}")
-            )
+            self._started.set_exception(LaunchFailed(f"mixers speak version {report.version}, the server {VERSION}"))
 
     def _on_forked(self, report: MixerForked, fds: list[int]) -> None:
         forked = self._forks.pop(report.request_id, None)

@@ -133,9 +133,7 @@ class MixerHandle:
     ) -> None:
         """Give a call a row on a lent socket; see `AddLeg` for the fields."""
         make = protocol.AddLeg
-        await self._ask(
-            lambda request_id: make(request_id, call_id, socket_id, remote, format, outgoing, **options)
-        )
+        await self._ask(lambda request_id: make(request_id, call_id, socket_id, remote, format, outgoing, **options))
 
     async def update_leg(
         self,

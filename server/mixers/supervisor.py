@@ -117,9 +117,7 @@ class Mixers:
                 process.signal(signal.SIGKILL)
                 raise LaunchFailed("the server is stopping")
             undo.pop_all()
-        handle = MixerHandle(
-            config.name, process, ours, dump_fd, self._patience, self._tasks, on_report, on_exit
-        )
+        handle = MixerHandle(config.name, process, ours, dump_fd, self._patience, self._tasks, on_report, on_exit)
         self._handles.add(handle)
         self._tally.started += 1
         return handle
