@@ -1,12 +1,12 @@
 """Opus legs: always 48 kHz inside, packets of 10 to 120 ms taken, 20 ms sent (RFC 7587)."""
 
-from typing import Final
+from typing import ClassVar, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mixer.codecs.opus_packet import durations_samples, says_silent
-from mixer.formats.base import FormatTable, Picked
+from mixer.formats.base import HISTORY_FRAMES, FormatTable, Picked
 from mixer.formats.opus_decoding import CONCEAL_TICKS, SLOT_SAMPLES, TICK_SAMPLES, OpusDecoding
 from mixer.formats.opus_encoding import MIX, OWN, SILENCE, OpusEncoding
 from mixer.protocol import Playout as PlayoutBounds
@@ -28,6 +28,8 @@ NOISE_FLOOR: Final = 1.5
 class OpusTable(FormatTable):
     """Legs that speak Opus."""
 
+    COLUMNS: ClassVar[tuple[str, ...]] = (*FormatTable.COLUMNS, "hang", "_silent_stretch")
+
     def __init__(self, capacity: int, bitrate: int, complexity: int, skip_silent_above: int) -> None:
         super().__init__(capacity, 48000, TICK_SAMPLES, Playout(capacity, SLOT_SAMPLES, 2, HORIZON))
         self.skip_silent_above = skip_silent_above
@@ -36,6 +38,8 @@ class OpusTable(FormatTable):
         self.encoding = OpusEncoding(capacity, bitrate, complexity)
         self.hang = np.zeros(capacity, np.int32)
         self._silent_stretch = np.zeros(capacity, bool)
+        self._written: list[NDArray[np.int64]] = [np.zeros(0, np.int64) for _ in range(HISTORY_FRAMES)]
+        """The rows of each turn's frames that are not zero."""
 
     def add(self, leg_row: int, gain: float, hears: bool, bounds: PlayoutBounds) -> int:
         """See FormatTable."""
@@ -100,7 +104,8 @@ class OpusTable(FormatTable):
         have = self._listen(playing)
         decoded = self._to_decode(playing, have)
         self.contributes[:n] = False
-        frames.fill(0)
+        written = self._written[self._turn]
+        frames[written[written < n]] = 0
         for row in np.flatnonzero(skipping).tolist():
             self.decoding.skip(row, int(playout.play[row]) - 2, frames[row])
         rows = np.flatnonzero(decoded)
@@ -113,11 +118,10 @@ class OpusTable(FormatTable):
         if len(rows):
             said = frames[rows]
             self.contributes[rows] = np.maximum(said.max(axis=1), -said.min(axis=1)) > NOISE_FLOOR
-            frames[~self.contributes[:n]] = 0
-        asleep = np.flatnonzero(~decoded)
-        if len(asleep):
-            frames[asleep] = 0
-            self.decoding.sleep(asleep)
+            frames[rows[~self.contributes[rows]]] = 0
+        self._written[self._turn] = np.flatnonzero(decoded | skipping)
+        frames[np.flatnonzero(skipping & ~decoded)] = 0
+        self.decoding.sleep(np.flatnonzero(~decoded))
         playout.step(n, playing)
 
     def _listen(self, playing: NDArray[np.bool_]) -> NDArray[np.bool_]:

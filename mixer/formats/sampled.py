@@ -4,7 +4,7 @@ Their packets may be of any size: the ring is laid out by timestamp, a slot bein
 samples make a tick however they were cut into packets.
 """
 
-from typing import Final
+from typing import ClassVar, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +24,7 @@ HORIZON: Final = 28
 class SampledTable(FormatTable):
     """Legs of one such format. `bytes_per_unit`: payload bytes per RTP timestamp unit."""
 
+    COLUMNS: ClassVar[tuple[str, ...]] = (*FormatTable.COLUMNS, "_whole", "_period")
     silence: int
     """The byte that decodes to silence when repeated."""
     _silence_sounds = False
