@@ -13,6 +13,7 @@ class ConferenceSummary:
     """What lists show of a conference, and what the journal indexes. Times are Unix seconds."""
 
     conference_id: str
+    project_id: str
     name: str
     status: str
     size: int
@@ -28,6 +29,7 @@ def summarize(conference: Conference) -> ConferenceSummary:
     """Return the summary of a conference as it is."""
     return ConferenceSummary(
         conference_id=conference.conference_id,
+        project_id=conference.project_id,
         name=conference.name,
         status=conference.status,
         size=conference.size,

@@ -73,10 +73,12 @@ def summary_of(connection: Connection, conference_id: str) -> ConferenceSummary 
 
 
 def newest(
-    connection: Connection, status: str | None, name: str | None, limit: int
+    connection: Connection, status: str | None, name: str | None, limit: int, project_id: str | None
 ) -> list[ConferenceSummary]:
-    """Return conferences with that status and name (None: any), the newest first."""
+    """Return conferences with that status, name and project (None: any), the newest first."""
     statement = select(conferences)
+    if project_id is not None:
+        statement = statement.where(conferences.c.project_id == project_id)
     if status is not None:
         statement = statement.where(conferences.c.status == status)
     if name is not None:

@@ -86,10 +86,17 @@ class Journal:
         return await self._read(lambda connection: history.summary_of(connection, conference_id))
 
     async def list_conferences(
-        self, status: str | None = None, name: str | None = None, limit: int = DEFAULT_LIMIT
+        self,
+        status: str | None = None,
+        name: str | None = None,
+        limit: int = DEFAULT_LIMIT,
+        *,
+        project_id: str | None = None,
     ) -> list[ConferenceSummary]:
         """Return conferences, the newest first, of a status (`init`, `in-progress`, `completed`) or any."""
-        return await self._read(lambda connection: history.newest(connection, status, name, limit))
+        return await self._read(
+            lambda connection: history.newest(connection, status, name, limit, project_id)
+        )
 
     async def open_conferences(self) -> list[str]:
         """Return the ids of conferences that have not ended, the oldest first."""

@@ -28,6 +28,7 @@ conferences: Final = Table(
     "conferences",
     metadata,
     Column("conference_id", Text, primary_key=True),
+    Column("project_id", Text, nullable=False),
     Column("name", Text, nullable=False),
     Column("status", Text, nullable=False),
     Column("region", Text),
@@ -40,6 +41,7 @@ conferences: Final = Table(
     Index("conferences_by_name", "name", "created_at"),
     Index("conferences_by_status", "status", "created_at"),
     Index("conferences_by_age", "created_at"),
+    Index("conferences_by_project", "project_id", "created_at"),
 )
 """A row for each conference, for lists: all of it follows from the events. Times are Unix seconds."""
 
