@@ -1,0 +1,146 @@
+"""Random histories of a conference against `invariants`: commands of every kind, sensible or not, in any order."""
+
+from typing import Any
+
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+
+from server.conference.commands import (
+    Command,
+    Digit,
+    End,
+    HangUp,
+    HangUpReason,
+    Join,
+    Kick,
+    Leave,
+    MediaConnected,
+    MediaLost,
+    Update,
+)
+from server.conference.model import ConferenceState, LeftReason
+from server.conference.refusals import REFUSAL_CODES, Refusal
+from tests.server.conference import invariants
+from tests.server.conference.scenario import Scenario, a_join
+
+CALLS = st.sampled_from("abcde")
+MAYBE = st.none() | st.booleans()
+SELDOM = st.sampled_from([False] * 5 + [True])
+
+JOINS = st.fixed_dictionaries(
+    {"call_id": CALLS, "muted": st.booleans(), "start_on_enter": st.booleans(), "end_on_exit": SELDOM},
+    optional={
+        "label": st.sampled_from(["anna", "bob", "a/b"]),
+        "coach": CALLS,
+        "media_connected": st.booleans(),
+        "min_participants_to_start": st.integers(0, 3),
+        "max_participants": st.integers(1, 4),
+        "region": st.sampled_from(["eu", "us", "?"]),
+    },
+)
+UPDATES = st.fixed_dictionaries(
+    {"call_id": CALLS},
+    optional={
+        "muted": MAYBE,
+        "hold": MAYBE,
+        "coach": st.none() | CALLS,
+        "coaching": MAYBE,
+        "end_on_exit": MAYBE,
+        "gain_db": st.none() | st.floats(-50, 50),
+    },
+)
+HANG_UPS = st.sampled_from([LeftReason.HUNG_UP, LeftReason.MEDIA_TIMEOUT, LeftReason.ADD_FAILED])
+
+
+class ConferenceMachine(RuleBasedStateMachine):
+    """One conference; when it has ended, the name's next one."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.scenario = Scenario()
+        self.generation = 1
+
+    def attempt(self, command: Command) -> None:
+        before, logged = self.scenario.current, len(self.scenario.log)
+        try:
+            statuses = self.scenario.do(command)
+        except Refusal as refusal:
+            assert refusal.code in REFUSAL_CODES
+            assert self.scenario.current is before
+            assert len(self.scenario.log) == logged
+            return
+        if not statuses:
+            assert self.scenario.current is before
+        if before is not None and before.state is ConferenceState.ENDED:
+            assert statuses == []
+
+    @rule(fields=JOINS)
+    def join(self, fields: dict[str, Any]) -> None:
+        self.attempt(a_join(conference_id=f"conf-{self.generation}", **fields))
+
+    @rule(fields=UPDATES)
+    def update(self, fields: dict[str, Any]) -> None:
+        self.attempt(Update(**fields))
+        # Asked a second time, it changes nothing.
+        logged = len(self.scenario.log)
+        self.attempt(Update(**fields))
+        assert len(self.scenario.log) == logged
+
+    @rule(call_id=CALLS)
+    def leave(self, call_id: str) -> None:
+        self.attempt(Leave(call_id))
+
+    @rule(call_id=CALLS)
+    def kick(self, call_id: str) -> None:
+        self.attempt(Kick(call_id))
+
+    @rule(call_id=CALLS, reason=HANG_UPS)
+    def hang_up(self, call_id: str, reason: HangUpReason) -> None:
+        self.attempt(HangUp(call_id, reason))
+
+    @rule(call_id=CALLS, kind=st.sampled_from([MediaConnected, MediaLost]))
+    def report(self, call_id: str, kind: type[MediaConnected | MediaLost]) -> None:
+        self.attempt(kind(call_id))
+
+    @rule(call_id=CALLS, digit=st.sampled_from("0123456789*#ABCD"))
+    def press(self, call_id: str, digit: str) -> None:
+        self.attempt(Digit(call_id, digit, 100))
+
+    @rule(really=SELDOM)
+    def end(self, really: bool) -> None:
+        if really:
+            self.attempt(End())
+
+    @rule()
+    def begin_anew(self) -> None:
+        if self.scenario.current is not None and self.scenario.current.state is ConferenceState.ENDED:
+            self.scenario = Scenario()
+            self.generation += 1
+
+    @invariant()
+    def all_invariants_hold(self) -> None:
+        if self.scenario.current is None:
+            assert self.scenario.log == []
+        else:
+            invariants.check(self.scenario.current, self.scenario.log)
+
+
+TestHistories = ConferenceMachine.TestCase
+TestHistories.settings = settings(
+    max_examples=150, stateful_step_count=40, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+
+
+def test_commands_of_a_long_history_of_good_joins_are_all_possible() -> None:
+    # The machine above may be refused anything; this one must get through.
+    scenario = Scenario()
+    for number in range(50):
+        command: Join = a_join(f"call-{number}", label=f"label-{number}", coach="call-0" if number % 5 == 4 else None)
+        scenario.do(command)
+        scenario.do(Update(f"call-{number}", hold=number % 3 == 0, muted=number % 2 == 0))
+        invariants.check(scenario.conference, scenario.log)
+    scenario.do(Leave("call-0"))
+    invariants.check(scenario.conference, scenario.log)
+    scenario.do(End())
+    invariants.check(scenario.conference, scenario.log)
