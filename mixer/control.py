@@ -146,7 +146,7 @@ def _first_line(error: ValueError) -> str:
 def _request_id(data: bytes) -> int | None:
     try:
         message: Any = json.loads(data)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     request_id = message.get("request_id") if isinstance(message, dict) else None
     return request_id if isinstance(request_id, int) else None
