@@ -30,7 +30,7 @@ from mixer.receive.playout import WINDOW_TICKS
 from mixer.reports import RtcpReports
 from mixer.rtp.header import write
 from mixer.stats import TickTimes, leg_stats
-from mixer.transports.base import Batch, Outgoing, Transport
+from mixer.transports.base import FLOOD_ROWS, LEG_ROWS, Batch, Outgoing, Transport
 from mixer.transports.libc import address_key
 
 TICK_NS: Final = 20_000_000
@@ -151,7 +151,7 @@ class Mixer:
         legs, n = self.legs, self.legs.n
         if self._out.capacity < legs.capacity:
             self._out = Outgoing(legs.capacity)
-            self._batch = Batch(256 + 8 * legs.capacity)
+            self._batch = Batch(FLOOD_ROWS + LEG_ROWS * legs.capacity)
         live = legs.live[:n]
         self.demux.build(legs, self.shared_sockets, int(legs.socket[:n].max(initial=-1)) + 1)
         rows = np.flatnonzero(live & legs.sends[:n] & legs.located[:n])

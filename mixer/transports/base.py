@@ -13,6 +13,13 @@ DATAGRAM_BYTES = 4096
 
 HEADER_BYTES = 12
 
+FLOOD_ROWS = 2048
+"""Datagrams a tick taken from a shared socket beyond the legs' own. Junk from strangers has to be read to get at the
+media behind it; this much, 100 000 a second, costs a few milliseconds."""
+
+LEG_ROWS = 8
+"""Datagrams a tick and leg taken at most."""
+
 
 class Batch:
     """Datagrams received since the last tick, a row each; the first `n` rows are valid.

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mixer import clock
-from mixer.transports.base import DATAGRAM_BYTES, Batch, Outgoing
+from mixer.transports.base import DATAGRAM_BYTES, FLOOD_ROWS, LEG_ROWS, Batch, Outgoing
 from mixer.transports.libc import (
     ADDRESS,
     CONTROL,
@@ -28,9 +28,6 @@ from mixer.transports.libc import (
 
 SINGLE_SOCKET_SHARE = 16
 """Datagrams a tick taken from a socket of one call; a peer sends one or two, a flood is left to the kernel to drop."""
-
-SHARED_SOCKET_SHARE = 8
-"""Datagrams a tick and leg taken from a shared socket."""
 
 
 @dataclass(slots=True)
@@ -135,7 +132,7 @@ class UdpTransport:
         batch.n = 0
         for index, lent in self._sockets.items():
             if lent.shared:
-                self._drain_shared(index, lent.socket.fileno(), min(64 + SHARED_SOCKET_SHARE * rows, batch.capacity))
+                self._drain_shared(index, lent.socket.fileno(), FLOOD_ROWS + LEG_ROWS * rows)
         if self._singles:
             self._drain_singles()
         if batch.n:
