@@ -1,0 +1,267 @@
+"""The server's settings: where they come from, what each may be, and what to say when one is wrong.
+
+A command line flag beats the environment (`PARLEY_*`), which beats the TOML file that `PARLEY_CONFIG` names. What a
+setting *does* is decided where it is used; `docs/settings.md` tells users.
+"""
+
+import difflib
+import os
+import tomllib
+from collections.abc import Mapping
+from ipaddress import AddressValueError, IPv4Address, ip_address, ip_network
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal, Self
+
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError, model_validator
+from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings.sources import InitSettingsSource
+
+from server.conference.names import check_region
+from server.conference.refusals import Refusal
+from server.keys import ApiKey, parse_api_keys
+
+PREFIX: Final = "PARLEY_"
+MAX_PARTICIPANTS: Final = 100_000
+
+LATER: Final = ("relay_port", "tls_cert", "tls_key", "webhook_schedule")
+"""Settings whose feature is not in this version: accepted and checked, then answered with a warning."""
+
+
+class SettingsError(Exception):
+    """The settings cannot be used; `problems` are sentences that each name a setting."""
+
+    def __init__(self, problems: list[str]) -> None:
+        super().__init__("; ".join(problems))
+        self.problems = problems
+
+
+class PortRange(tuple[int, int]):
+    """First and last UDP port for media, both included."""
+
+    __slots__ = ()
+
+    @property
+    def first(self) -> int:
+        """The lowest port."""
+        return self[0]
+
+    @property
+    def last(self) -> int:
+        """The highest port."""
+        return self[1]
+
+
+def _port_range(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    first, dash, last = value.partition("-")
+    if not (dash and first.strip().isdigit() and last.strip().isdigit()):
+        raise ValueError("write a range of ports, such as 20000-21999")
+    return PortRange((int(first), int(last)))
+
+
+def _check_port_range(ports: tuple[int, int]) -> PortRange:
+    first, last = ports
+    if not 1024 <= first <= last <= 65535:
+        raise ValueError("both ports must be 1024 to 65535, the first not above the last")
+    if first % 2 and first == last:
+        raise ValueError("the range must hold an even port, as RTP ports are even")
+    return PortRange(ports)
+
+
+def _media_ip(value: object) -> object:
+    try:
+        address = IPv4Address(str(value))
+    except AddressValueError as error:
+        raise ValueError("write an IPv4 address, such as 203.0.113.7") from error
+    if address.is_unspecified or address.is_multicast:
+        raise ValueError("this address cannot be called back; write the one that callers reach this machine by")
+    return str(address)
+
+
+def _networks(value: object) -> object:
+    if isinstance(value, str) and value.strip().lower() in {"true", "1", "yes", "on", "false", "0", "no", "off", ""}:
+        return value.strip().lower() in {"true", "1", "yes", "on"}
+    if isinstance(value, bool):
+        return value
+    names = value.split(",") if isinstance(value, str) else list(value) if isinstance(value, (list, tuple)) else [value]
+    try:
+        return tuple(str(ip_network(str(name).strip())) for name in names)
+    except ValueError as error:
+        raise ValueError(f"write true, false, or networks such as 10.1.2.0/24 ({error})") from error
+
+
+def _schedule(value: object) -> object:
+    parts = value.split(",") if isinstance(value, str) else value
+    if not isinstance(parts, (list, tuple)):
+        raise ValueError("write seconds separated by commas, such as 5,30,120")
+    try:
+        seconds = tuple(float(part) for part in parts)
+    except (TypeError, ValueError) as error:
+        raise ValueError("write seconds separated by commas, such as 5,30,120") from error
+    if not seconds or min(seconds) < 0:
+        raise ValueError("write at least one number of seconds, none below 0")
+    return seconds
+
+
+def _region(value: str) -> str:
+    try:
+        check_region(value)
+    except Refusal as refusal:
+        raise ValueError(refusal.detail.partition(": ")[2]) from refusal
+    return value
+
+
+class Settings(BaseSettings):
+    """All settings. Field `x` is the environment variable `PARLEY_X` and the TOML key `x`."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    config: Path | None = Field(None, description="TOML file with the same keys.")
+    dev: bool = Field(False, description="Dev mode: loopback only, no key needed, readable logs.")
+    host: str = Field("127.0.0.1", description="Address the HTTP API listens on.", min_length=1)
+    port: int = Field(8080, ge=0, le=65535, description="TCP port of the HTTP API; 0 takes any free one.")
+    data_dir: Path = Field(Path("data"), description="Folder of the database and, later, recordings.")
+    api_keys: Annotated[tuple[ApiKey, ...], NoDecode, BeforeValidator(parse_api_keys)] = Field(
+        (), description="API keys, comma-separated, each `id:secret`."
+    )
+    media_ip: Annotated[str, BeforeValidator(_media_ip)] | None = Field(
+        None, description="Address put in media answers; unset: the one facing the far end."
+    )
+    rtp_ports: Annotated[tuple[int, int], NoDecode, BeforeValidator(_port_range), AfterValidator(_check_port_range)] = (
+        Field(PortRange((20000, 21999)), description="UDP ports for media, first-last.")
+    )
+    allow_private_urls: Annotated[bool | tuple[str, ...], NoDecode, BeforeValidator(_networks)] = Field(
+        False, description="Let callbacks go to private addresses: true, false, or networks."
+    )
+    signing_secret: SecretStr | None = Field(None, min_length=8, description="Secret that signs webhooks.")
+    region: Annotated[str, AfterValidator(_region)] | None = Field(None, description="Region told in answers.")
+    min_participants_to_start: int = Field(
+        1, ge=1, le=MAX_PARTICIPANTS, description="Participants a conference waits for before it starts."
+    )
+    max_participants: int = Field(
+        MAX_PARTICIPANTS, ge=2, le=MAX_PARTICIPANTS, description="Most participants any conference may have."
+    )
+    media_timeout_s: float = Field(
+        60, ge=0, le=86_400, description="Hang up a call after so long without RTP and RTCP; 0: never."
+    )
+    drain_deadline_s: float = Field(
+        3600, ge=0, le=604_800, description="How long a draining server waits for its conferences to end."
+    )
+    log_format: Literal["auto", "json", "console"] = Field(
+        "auto", description="`auto` is `console` in dev mode and `json` otherwise."
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level logged.")
+    relay_port: int | None = Field(None, ge=1, le=65535, description="Not in this version: RELAY port.")
+    tls_cert: Path | None = Field(None, description="Not in this version: certificate of the RELAY port.")
+    tls_key: Path | None = Field(None, description="Not in this version: key of the RELAY port.")
+    webhook_schedule: Annotated[tuple[float, ...], NoDecode, BeforeValidator(_schedule)] | None = Field(
+        None, description="Not in this version: seconds between webhook attempts."
+    )
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Flags, then the environment, then the TOML file; no `.env` file and no folder of secrets."""
+        given = init_settings() if callable(init_settings) else {}
+        path = given.get("config") or os.environ.get(PREFIX + "CONFIG")
+        toml = InitSettingsSource(settings_cls, init_kwargs=_read_toml(Path(path)) if path else {})
+        return init_settings, env_settings, toml
+
+    @model_validator(mode="after")
+    def _safe_to_start(self) -> Self:
+        if self.dev:
+            if not is_loopback(self.host):
+                raise ValueError(f"PARLEY_HOST is {self.host}, but dev mode needs no key and so binds loopback only")
+            return self
+        if not self.api_keys:
+            raise ValueError(
+                "PARLEY_API_KEYS is not set: without it anybody could use the server. "
+                "Set it to id:secret, or start with --dev (PARLEY_DEV=1) on your own machine"
+            )
+        weak = sorted({key.key_id for key in self.api_keys if key.weak})
+        if weak:
+            raise ValueError(
+                f"PARLEY_API_KEYS: the secret of {', '.join(weak)} is shorter than 8 characters or a well-known "
+                "default; take a random one, such as `openssl rand -hex 24`"
+            )
+        return self
+
+    @property
+    def database_url(self) -> str:
+        """SQLAlchemy URL of the journal."""
+        return f"sqlite:///{self.data_dir / 'parley.db'}"
+
+    @property
+    def loopback_media(self) -> bool:
+        """True when media sockets are bound to 127.0.0.1 only."""
+        return self.dev and self.media_ip is None
+
+    @property
+    def json_logs(self) -> bool:
+        """True when log lines are JSON."""
+        return self.log_format == "json" or (self.log_format == "auto" and not self.dev)
+
+    def without_effect(self) -> list[str]:
+        """Return the names of settings that are set but belong to features of later versions."""
+        return [env_name(name) for name in LATER if getattr(self, name) is not None]
+
+
+def is_loopback(host: str) -> bool:
+    """True if a server bound to `host` is reached from this machine only."""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def env_name(field: str) -> str:
+    """Return the environment variable of a settings field."""
+    return PREFIX + field.upper()
+
+
+def load_settings(flags: Mapping[str, Any] | None = None) -> Settings:
+    """Read the settings; raise `SettingsError` naming every setting that is unknown or out of range."""
+    unknown = [_unknown(name) for name in sorted(os.environ) if name.upper().startswith(PREFIX) and not _is_known(name)]
+    if unknown:
+        raise SettingsError(unknown)
+    try:
+        return Settings(**dict(flags or {}))
+    except ValidationError as error:
+        raise SettingsError([_problem(dict(item)) for item in error.errors(include_input=False)]) from error
+
+
+def _read_toml(path: Path) -> dict[str, Any]:
+    try:
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise SettingsError([f"PARLEY_CONFIG: {path} cannot be read: {error}"]) from error
+    unknown = [f"{path}: {_unknown(name)}" for name in values if not _is_known(name)]
+    if unknown:
+        raise SettingsError(unknown)
+    return {_field_of(name): value for name, value in values.items()}
+
+
+def _field_of(name: str) -> str:
+    return name.lower().removeprefix(PREFIX.lower())
+
+
+def _is_known(name: str) -> bool:
+    return _field_of(name) in Settings.model_fields
+
+
+def _unknown(name: str) -> str:
+    near = difflib.get_close_matches(_field_of(name), Settings.model_fields, n=1, cutoff=0.4)
+    return f"{name} is not a setting" + (f"; did you mean {env_name(near[0])}?" if near else "")
+
+
+def _problem(error: dict[str, Any]) -> str:
+    message = str(error["msg"]).removeprefix("Value error, ")
+    place = error["loc"]
+    return f"{env_name(str(place[0]))}: {message}" if place else message
