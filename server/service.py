@@ -1,0 +1,200 @@
+"""The service: everything the API can ask for, in one place, and the life of the server from start to last BYE.
+
+The use cases themselves are in the `service_*` files; this one puts their parts together, starts them in order,
+drains, and stops them. What a route looks like is the API's affair.
+"""
+
+import asyncio
+import contextlib
+import socket
+from typing import Any, Final
+
+import structlog
+
+from mixer.protocol import LegStats, MixerStats
+from server import service_conferences as conferences
+from server import service_history as history
+from server.calls.addresses import LOOPBACK
+from server.calls.lobby import Lobby
+from server.calls.model import Call, CallState
+from server.calls.registry import Calls
+from server.conference.commands import End, Update
+from server.conference.model import Conference, EndReason, Participant
+from server.conference.views import ConferenceSummary
+from server.conference.wire import Origin
+from server.errors import ParleyError
+from server.journal import Journal
+from server.mixers.ports import MediaPorts
+from server.mixers.supervisor import Mixers
+from server.service_calls import NewCall, create_call, finish_call
+from server.service_context import Clock, Context
+from server.service_joining import Joined, Joining, Wish
+from server.service_news import NewsDesk
+from server.service_steps import consider, write
+from server.settings import Settings
+from server.tasks import Tasks
+
+log = structlog.get_logger(__name__)
+
+STOP_S: Final = 8.0
+"""Time for ending all conferences properly before mixers are stopped regardless."""
+
+
+class Service:
+    """The use cases. Every method that acts for a request raises `ParleyError`."""
+
+    def __init__(self, settings: Settings, clock: Clock, journal: Journal, mixers: Mixers) -> None:
+        calls, tasks = Calls(), Tasks()
+        bind_ip = LOOPBACK if settings.loopback_media else "0.0.0.0"
+        lobby = Lobby(
+            mixers,
+            calls,
+            tasks,
+            media_timeout_s=settings.media_timeout_s,
+            monotonic=clock.monotonic,
+            on_news=lambda news: self._news.from_lobby(news),
+            on_lost=lambda call: self._news.lost(call),
+        )
+        self.context: Final = Context(
+            settings=settings,
+            clock=clock,
+            journal=journal,
+            mixers=mixers,
+            ports=MediaPorts(*settings.rtp_ports, bind_ip),
+            lobby=lobby,
+            origin=Origin(node_id=socket.gethostname(), space_id="parley"),
+            tasks=tasks,
+            calls=calls,
+        )
+        self._news = NewsDesk(self.context)
+        self._joining = Joining(self.context, self._news.from_conference, self._news.mixer_died)
+
+    # ---- life
+
+    async def start(self) -> None:
+        """Open the journal, end what a crash left open, start the mixers' parent and the lobby."""
+        context = self.context
+        await context.journal.open()
+        for conference_id in await context.journal.open_conferences():
+            conference = await context.journal.load(conference_id)
+            if conference is not None:
+                _, after, entries = consider(context, conference, End(EndReason.SERVER_RESTARTED))
+                await write(context, after, entries)
+        await context.mixers.start()
+        await context.lobby.start()
+        context.ready = True
+
+    def unready(self) -> list[str]:
+        """Return why the server should get no traffic; nothing if it should."""
+        context = self.context
+        reasons = []
+        if context.stopping:
+            reasons.append("stopping")
+        elif context.draining:
+            reasons.append("draining")
+        if not context.ready:
+            reasons.append("starting")
+        elif not context.lobby.up:
+            reasons.append("the lobby's mixer is being replaced")
+        return reasons
+
+    async def drain(self, deadline_s: float) -> None:
+        """Take nothing new; return when the last conference has ended or the deadline has passed."""
+        self.context.draining = True
+        log.info("draining", conferences=len(self.context.live), deadline_s=deadline_s)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(deadline_s):
+                await self.context.live.idle()
+
+    async def stop(self) -> None:
+        """End every conference with its events, hang up every call, stop every process, close the journal."""
+        context = self.context
+        context.draining = context.stopping = True
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(STOP_S):
+                await self._end_all()
+        await context.lobby.stop()
+        await context.tasks.cancel_all()
+        for call in context.calls:
+            finish_call(context, call, "server_stopped")
+        await context.mixers.stop()
+        await context.journal.close()
+        log.info("stopped")
+
+    async def _end_all(self) -> None:
+        # A join that was under way may still add one.
+        while current := self.context.live.all():
+            results = await asyncio.gather(
+                *(conferences.end_forced(self.context, live, EndReason.SERVER_STOPPED) for live in current),
+                return_exceptions=True,
+            )
+            failed = [result for result in results if isinstance(result, BaseException)]
+            for error in failed:
+                log.error("conference_not_ended", error=str(error))
+            if failed:
+                return
+
+    # ---- calls
+
+    async def create_call(self, new: NewCall) -> Call:
+        """Answer a call; it hears silence until it joins."""
+        return await create_call(self.context, new)
+
+    def get_call(self, project_id: str, call_id: str) -> Call:
+        """Return a call, also one that ended a short while ago."""
+        return self.context.calls.get(project_id, call_id)
+
+    def list_calls(self, project_id: str, *, ended: bool) -> list[Call]:
+        """Return a project's calls, oldest first."""
+        return self.context.calls.of_project(project_id, ended=ended)
+
+    async def hang_up(self, project_id: str, call_id: str) -> None:
+        """Hang a call up; it leaves its conference first."""
+        call = self.context.calls.get(project_id, call_id)
+        if call.state is CallState.ENDED:
+            raise ParleyError("not_found", f"the call {call_id!r} has ended")
+        await conferences.hang_up(self.context, call)
+
+    # ---- conferences
+
+    async def join(self, project_id: str, call_id: str, wish: Wish) -> Joined:
+        """Bring a call into a conference."""
+        return await self._joining.join(project_id, call_id, wish)
+
+    async def call_and_join(self, new: NewCall, wish: Wish) -> Joined:
+        """Make a call and bring it into a conference."""
+        return await self._joining.call_and_join(new, wish)
+
+    async def leave(self, project_id: str, call_id: str, reference: str) -> None:
+        """Take a call out of a conference."""
+        await conferences.leave(self.context, project_id, call_id, reference)
+
+    async def kick(self, project_id: str, reference: str, call_id: str) -> None:
+        """Throw a participant out."""
+        await conferences.kick(self.context, project_id, reference, call_id)
+
+    async def update(self, project_id: str, reference: str, command: Update) -> tuple[Conference, Participant]:
+        """Change how a participant takes part."""
+        return await conferences.update(self.context, project_id, reference, command)
+
+    async def end(self, project_id: str, reference: str) -> Conference:
+        """End a conference."""
+        return await conferences.end(self.context, project_id, reference)
+
+    async def get_conference(self, project_id: str, reference: str) -> Conference:
+        """Return a conference by id, or by name in progress."""
+        return await history.find_conference(self.context, project_id, reference)
+
+    async def list_conferences(
+        self, project_id: str, status: str | None, name: str | None, limit: int
+    ) -> list[ConferenceSummary]:
+        """Return a project's conferences, the newest first."""
+        return await history.list_conferences(self.context, project_id, status, name, limit)
+
+    async def events(self, project_id: str, reference: str, after: int, limit: int) -> tuple[list[dict[str, Any]], int]:
+        """Return a conference's EVENTs after a sequence number, and the last number there is."""
+        return await history.events(self.context, project_id, reference, after, limit)
+
+    async def stats(self, project_id: str, reference: str) -> tuple[list[LegStats], MixerStats]:
+        """Return a conference's figures."""
+        return await conferences.stats(self.context, project_id, reference)

@@ -1,0 +1,70 @@
+"""What every use case works with: the journal, the mixers, the ports, the calls, the conferences in progress.
+
+This file only gathers; `service.py` puts it together and the `service_*` files use it.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Protocol
+from uuid import uuid4
+
+from server.calls.lobby import Lobby
+from server.calls.registry import Calls
+from server.conference.wire import Origin
+from server.errors import ParleyError
+from server.journal import Journal
+from server.mixers.ports import MediaPorts
+from server.mixers.supervisor import Mixers
+from server.service_live import LiveConferences
+from server.settings import Settings
+from server.tasks import Tasks
+
+
+class Clock(Protocol):
+    """The module `server.clock`, or one that tests wind by hand."""
+
+    def now(self) -> float:
+        """Unix seconds."""
+        ...
+
+    def monotonic(self) -> float:
+        """Seconds of a clock that never steps."""
+        ...
+
+
+def new_id() -> str:
+    """Return an id for a call, a conference or an event."""
+    return str(uuid4())
+
+
+@dataclass(slots=True)
+class Context:
+    """The parts of the service."""
+
+    settings: Settings
+    clock: Clock
+    journal: Journal
+    mixers: Mixers
+    ports: MediaPorts
+    lobby: Lobby
+    origin: Origin
+    tasks: Tasks
+    new_id: Callable[[], str] = new_id
+    calls: Calls = field(default_factory=Calls)
+    live: LiveConferences = field(default_factory=LiveConferences)
+    ready: bool = False
+    draining: bool = False
+    stopping: bool = False
+
+    def check_takes_new(self, what: str) -> None:
+        """Raise `ParleyError` unless new calls and conferences are welcome."""
+        self.check_ready()
+        if self.draining:
+            raise ParleyError("draining", f"the server is draining and takes no new {what}")
+
+    def check_ready(self) -> None:
+        """Raise `ParleyError` while the server is starting or stopping."""
+        if self.stopping:
+            raise ParleyError("draining", "the server is stopping")
+        if not self.ready:
+            raise ParleyError("not_ready", "the server is starting")

@@ -1,0 +1,148 @@
+"""One step of a conference: what the rules decide is logged, becomes the state, and then the sound.
+
+Order: decide, append to the journal, evolve, tell the mixer. A refusal, or a journal that cannot be written, changes
+nothing. The caller holds the lock of the conference's name.
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+
+import structlog
+
+from server.calls import legs
+from server.calls.model import Call
+from server.conference import directives
+from server.conference.commands import Command
+from server.conference.decide import decide
+from server.conference.events import Event, ParticipantLeft
+from server.conference.log import LoggedEvent, enact
+from server.conference.model import Conference
+from server.conference.refusals import Refusal
+from server.errors import ParleyError
+from server.journal import JournalUnavailable
+from server.mixers.errors import MixerGone, MixerRefused
+from server.service_calls import finish_call
+from server.service_context import Context
+from server.service_live import Live
+
+log = structlog.get_logger(__name__)
+
+
+def nobody(_call: Call) -> bool:
+    """Hang up none of the leavers beyond those that joined in one request."""
+    return False
+
+
+def everybody(_call: Call) -> bool:
+    """Hang up all who leave."""
+    return True
+
+
+async def carry_out(
+    context: Context, live: Live, command: Command, hang_up: Callable[[Call], bool] = nobody
+) -> list[Event]:
+    """Carry a command out on a conference in progress; return what happened.
+
+    Leavers for whom `hang_up` says so, and all that joined in one request, are hung up; the others go back to the
+    lobby. Raises `ParleyError`.
+    """
+    events, conference, entries = consider(context, live.conference, command)
+    await write(context, conference, entries)
+    live.conference = conference
+    await follow(context, live, events, hang_up)
+    return events
+
+
+def consider(
+    context: Context, conference: Conference | None, command: Command
+) -> tuple[list[Event], Conference, list[LoggedEvent]]:
+    """Return what a command would bring about and leave behind; raise `ParleyError` if it is refused."""
+    try:
+        events = decide(conference, command, context.clock.now())
+    except Refusal as refusal:
+        raise ParleyError(refusal.code, refusal.detail) from refusal
+    after, entries = enact(conference, events, context.new_id, context.origin)
+    return events, after, entries
+
+
+async def write(context: Context, conference: Conference, entries: Sequence[LoggedEvent]) -> None:
+    """Append to the journal; raise `ParleyError` if that cannot be done now."""
+    try:
+        await context.journal.append(conference, entries)
+    except JournalUnavailable as error:
+        log.error("journal_unavailable", reason=str(error), conference_id=conference.conference_id)
+        raise ParleyError("journal_unavailable", "events cannot be written now; nothing was changed") from error
+    for entry in entries:
+        log.info(
+            "conference_event",
+            conference_id=conference.conference_id,
+            status=entry.event.status,
+            sequence=entry.sequence,
+            call_id=entry.wire["params"].get("participant_call_id"),
+        )
+
+
+async def follow(context: Context, live: Live, events: Sequence[Event], hang_up: Callable[[Call], bool]) -> None:
+    """Bring calls and mixer in line with what happened."""
+    leavers: list[tuple[Call, str]] = []
+    for event in events:
+        call = context.calls.find(event.call_id) if isinstance(event, ParticipantLeft) else None
+        if isinstance(event, ParticipantLeft) and call is not None:
+            leavers.append((call, event.reason.value))
+    await asyncio.gather(*(_move_out(context, live, call, why, hang_up) for call, why in leavers))
+    if live.ended:
+        await close(context, live)
+    else:
+        await tell_mixer(live)
+
+
+async def tell_mixer(live: Live) -> None:
+    """Tell the mixer what is different for its legs."""
+    wanted = directives.legs(live.conference)
+    changed = [(id_, told) for id_, told in live.told.items() if id_ in wanted and wanted[id_] != told]
+    results = await asyncio.gather(
+        *(
+            live.mixer.update_leg(id_, heard=legs.is_heard(wanted[id_]), hears=wanted[id_].hears, gain=wanted[id_].gain)
+            for id_, _ in changed
+        ),
+        return_exceptions=True,
+    )
+    for (call_id, _), result in zip(changed, results, strict=True):
+        if result is None:
+            live.told[call_id] = wanted[call_id]
+        elif isinstance(result, MixerRefused):
+            log.error("leg_not_updated", call_id=call_id, reason=result.reason)
+        elif not isinstance(result, MixerGone):
+            # A dead mixer is dealt with when its end is reported; anything else is a mistake of ours.
+            raise result
+
+
+async def close(context: Context, live: Live) -> None:
+    """Stop the mixer of a conference that ended and close what it had."""
+    if live.mixer.alive:
+        await live.mixer.stop()
+    if live.shared is not None:
+        live.shared.close()
+    context.live.remove(live)
+    log.info("conference_closed", conference_id=live.conference_id)
+
+
+async def _move_out(context: Context, live: Live, call: Call, reason: str, hang_up: Callable[[Call], bool]) -> None:
+    over = call.one_request or hang_up(call)
+    had_leg = live.told.pop(call.call_id, None) is not None
+    on_shared = call.media_socket is not None and call.media_socket.shared
+    # A mixer that is about to be stopped says BYE to its legs by itself, and lets go of their sockets.
+    if had_leg and not (over and live.ended):
+        await legs.take(live.mixer, call, bye=over, monotonic=context.clock.monotonic())
+    if on_shared and call.remote is not None:
+        live.remotes.discard(call.remote)
+    if over:
+        finish_call(context, call, reason)
+        return
+    async with context.calls.lock(call):
+        call.conference_id = call.conference_name = None
+        try:
+            await context.lobby.take_back(call)
+        except MixerRefused as error:
+            log.error("call_lost", call_id=call.call_id, reason=error.reason)
+            finish_call(context, call, "mixer_unavailable")
