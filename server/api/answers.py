@@ -1,0 +1,258 @@
+"""Response bodies of the API: their fields, and how each is made from what the service knows."""
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, Field
+
+from mixer.protocol import LegStats, MixerStats, Spread
+from server.api.examples import EVENT
+from server.calls.model import Call, CallState
+from server.conference.moments import rfc3339_ms
+
+
+def _is_none(value: object) -> bool:
+    return value is None
+
+
+class FieldProblem(BaseModel):
+    """One field of a request that is to blame."""
+
+    field: str
+    message: str
+
+
+class Problem(BaseModel):
+    """RFC 9457 problem with a stable `code`."""
+
+    type: str = Field(examples=["urn:parley:error:conference_full"])
+    title: str = Field(examples=["The conference is full"])
+    status: int = Field(examples=[409])
+    code: str = Field(examples=["conference_full"])
+    detail: str = Field(examples=["the conference 'standup' has its 2 participants"])
+    errors: list[FieldProblem] | None = None
+
+
+class RtpAnswer(BaseModel):
+    """Where the caller sends its RTP, and what it will be sent."""
+
+    ip: str = Field(examples=["127.0.0.1"])
+    port: int = Field(examples=[20000])
+    codec: str = Field(examples=["pcmu"])
+    payload_type: int = Field(examples=[0])
+    ptime: int = Field(examples=[20])
+    ssrc: int = Field(examples=[1234567890])
+    sample_rate: int | None = Field(None, exclude_if=_is_none, description="Of L16 only.")
+    dtmf_payload_type: int | None = Field(None, exclude_if=_is_none, description="If one was asked for.")
+
+
+class MediaAnswer(BaseModel):
+    """ANSWER."""
+
+    rtp: RtpAnswer
+
+
+class CallBody(BaseModel):
+    """A call."""
+
+    call_id: str
+    state: CallState
+    media: MediaAnswer
+    label: str | None
+    metadata: dict[str, Any]
+    conference_id: str | None
+    conference_name: str | None
+    created_at: str
+    ended_at: str | None
+    reason_ended: str | None
+
+
+class CallList(BaseModel):
+    """Calls, oldest first."""
+
+    calls: list[CallBody]
+
+
+def media_answer(call: Call) -> MediaAnswer:
+    """Return ANSWER for a call."""
+    wire = call.media.format
+    return MediaAnswer(
+        rtp=RtpAnswer(
+            ip=call.media_ip,
+            port=call.local_port,
+            codec=wire.codec,
+            payload_type=wire.payload_type,
+            ptime=call.media.ptime_ms,
+            ssrc=call.outgoing.ssrc,
+            sample_rate=wire.sample_rate if wire.codec == "l16" else None,
+            dtmf_payload_type=wire.dtmf_payload_type,
+        )
+    )
+
+
+def call_body(call: Call) -> CallBody:
+    """Return the body that describes a call."""
+    return CallBody(
+        call_id=call.call_id,
+        state=call.state,
+        media=media_answer(call),
+        label=call.label,
+        metadata=call.metadata,
+        conference_id=call.conference_id,
+        conference_name=call.conference_name,
+        created_at=rfc3339_ms(call.created_at),
+        ended_at=None if call.ended_at is None else rfc3339_ms(call.ended_at),
+        reason_ended=call.reason_ended,
+    )
+
+
+class SpreadBody(BaseModel):
+    """Percentiles over the last minute."""
+
+    p50: float
+    p99: float
+    max: float
+
+
+class MixerBody(BaseModel):
+    """The mixer's own figures."""
+
+    ticks: int
+    late_ticks: int
+    lateness_ms: SpreadBody
+    work_ms: SpreadBody
+    cpu_s: float
+
+
+class LegBody(BaseModel):
+    """One call's figures since it came into the conference."""
+
+    call_id: str
+    packets_in: int
+    packets_out: int
+    lost: int
+    late: int
+    duplicates: int
+    concealed: int
+    jitter_ms: float
+    buffer_ms: float
+    added_delay_ms: float
+    level_dbov: float
+
+
+class StatsBody(BaseModel):
+    """Figures of a conference."""
+
+    mixer: MixerBody
+    calls: list[LegBody]
+
+
+def stats_body(calls: list[LegStats], mixer: MixerStats) -> StatsBody:
+    """Return the body for a mixer's figures."""
+    return StatsBody(
+        mixer=MixerBody(
+            ticks=mixer.ticks,
+            late_ticks=mixer.late_ticks,
+            lateness_ms=_spread(mixer.lateness_ms),
+            work_ms=_spread(mixer.work_ms),
+            cpu_s=mixer.cpu_s,
+        ),
+        calls=[LegBody(**{name: getattr(leg, name) for name in LegBody.model_fields}) for leg in calls],
+    )
+
+
+def _spread(spread: Spread) -> SpreadBody:
+    return SpreadBody(p50=spread.p50, p99=spread.p99, max=spread.max)
+
+
+class Health(BaseModel):
+    """Liveness."""
+
+    status: Literal["ok"] = "ok"
+
+
+class Readiness(BaseModel):
+    """Readiness; `reasons` says what is missing."""
+
+    status: Literal["ready", "not ready"]
+    reasons: list[str]
+
+
+class ParticipantBody(BaseModel):
+    """PARTICIPANT: a call's stay in a conference."""
+
+    call_id: str
+    conference_id: str
+    name: str
+    label: str | None
+    muted: bool
+    hold: bool
+    coaching: bool
+    coach: str | None
+    start_on_enter: bool
+    end_on_exit: bool
+    state: Literal["connecting", "waiting", "active", "left"]
+    joined_at: str
+    left_at: str | None
+    reason_left: str | None
+    speaking: bool
+    metadata: dict[str, Any]
+
+
+class ParticipantList(BaseModel):
+    """Participants in the order of joining."""
+
+    participants: list[ParticipantBody]
+
+
+class ConferenceBody(BaseModel):
+    """A conference."""
+
+    conference_id: str
+    name: str
+    status: Literal["init", "in-progress", "completed"]
+    size: int
+    region: str | None
+    created_at: str
+    started_at: str | None
+    ended_at: str | None
+    reason_ended: str | None
+    recording_ids: list[str]
+    last_sequence: int
+
+
+class ConferenceList(BaseModel):
+    """Conferences, the newest first."""
+
+    conferences: list[ConferenceBody]
+
+
+class JoinedBody(BaseModel):
+    """Answer to a join."""
+
+    code: Literal["200"] = "200"
+    message: str = Field(examples=["joined"])
+    call_id: str
+    conference_id: str
+    name: str
+    participant: ParticipantBody
+
+
+class CalledBody(JoinedBody):
+    """Answer to calling and joining in one request."""
+
+    media: MediaAnswer
+
+
+class LeftBody(BaseModel):
+    """Answer to leaving."""
+
+    code: Literal["200"] = "200"
+    message: str = Field(examples=["left"])
+    call_id: str
+
+
+class EventList(BaseModel):
+    """Events of a conference, gapless and in order."""
+
+    events: list[dict[str, Any]] = Field(examples=[[EVENT]])
+    last_sequence: int = Field(description="Of the conference; above the last event here if there are more.")

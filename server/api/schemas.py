@@ -1,0 +1,173 @@
+"""Request bodies of the API: which fields there are, what each may be, and what this version refuses to promise.
+
+A field that asks for something this version cannot carry out is validated like any other and then refused by
+`refuse_unsupported`; it is never ignored.
+"""
+
+from typing import Final, Literal, Self
+
+from pydantic import Field, JsonValue, model_validator
+
+from mixer.protocol import Codec
+from server.api.fields import (
+    Beep,
+    CallbackType,
+    CallId,
+    Label,
+    Metadata,
+    Method,
+    Name,
+    RecordingEvents,
+    Region,
+    Request,
+    StatusEvents,
+    Url,
+    rendered,
+)
+from server.calls.media import Direction, JitterBuffer, refuse_sdp, rtp_media
+from server.calls.model import RtpMedia
+from server.conference.model import GAIN_DB_BOUNDS
+from server.errors import ParleyError
+
+
+class Rtp(Request):
+    """Where and how the caller sends and wants to be sent RTP."""
+
+    codec: Codec = Field(description="Codec both ways.")
+    ip: str | None = Field(None, description="IPv4 address of the caller; without ip and port it is learnt.")
+    port: int | None = Field(None, description="UDP port of the caller, 1 to 65535.")
+    payload_type: int | None = Field(None, description="0 to 127, not 64 to 95; 0, 8, 9, 96, 111 by default.")
+    ptime: int | None = Field(None, ge=1, le=200, description="Milliseconds a packet; any is accepted, 20 are sent.")
+    dtmf_payload_type: int | None = Field(None, description="RFC 4733 telephone-event, if digits are sent that way.")
+    ssrc: int | None = Field(None, ge=0, le=0xFFFFFFFF, description="The caller's SSRC; others are dropped.")
+    sample_rate: int | None = Field(None, description="L16 only: 8000, 16000 (default), 24000 or 48000.")
+    direction: Direction = Field("sendrecv", description="As the caller sees it.")
+
+    def negotiate(self) -> RtpMedia:
+        """Return the media of the call; raise `ParleyError` naming what is wrong."""
+        return rtp_media(
+            codec=self.codec,
+            ip=self.ip,
+            port=self.port,
+            payload_type=self.payload_type,
+            sample_rate=self.sample_rate,
+            dtmf_payload_type=self.dtmf_payload_type,
+            ssrc=self.ssrc,
+            direction=self.direction,
+        )
+
+
+class Media(Request):
+    """The media of a call: `{"rtp": ...}`; SDP comes in a later version."""
+
+    rtp: Rtp | None = None
+    sdp: str | None = Field(None, max_length=65536, description="Not in this version.")
+
+    @model_validator(mode="after")
+    def _one_of(self) -> Self:
+        if (self.rtp is None) == (self.sdp is None):
+            raise ValueError("give either rtp or sdp")
+        return self
+
+    def negotiate(self) -> RtpMedia:
+        """Return the media of the call; raise `ParleyError` if it cannot be had."""
+        if self.rtp is None:
+            raise refuse_sdp()
+        return self.rtp.negotiate()
+
+
+class CreateCall(Request):
+    """Body of `POST /v1/calls`."""
+
+    media: Media
+    label: Label | None = None
+    metadata: Metadata | None = None
+
+
+class JoinParameters(Request):
+    """JOIN without `name`: how a call takes part in a conference."""
+
+    muted: bool = Field(False, description="Not heard from the start; hears the others.")
+    beep: Beep = Field("true", description="When its coming and going is to be announced; JSON booleans work too.")
+    start_on_enter: bool = Field(True, description="Its join may start the conference.")
+    end_on_exit: bool = Field(False, description="Its leaving ends the conference.")
+    wait_url: Url | None = Field(None, description='Audio while waiting. This version knows "" only: silence.')
+    max_participants: int | None = Field(None, ge=2, le=100_000, description="The first join that says so decides.")
+    min_participants_to_start: int | None = Field(None, ge=1, le=100_000, description="The first join decides.")
+    record: Literal["record-from-start", "do-not-record"] = "do-not-record"
+    region: Region | None = Field(None, description="Echoed; the first join that says so decides.")
+    trim: Literal["trim-silence", "do-not-trim"] = "trim-silence"
+    coach: CallId | None = Field(None, description="The call to coach: it alone hears this one.")
+    status_callback: Url | None = None
+    status_callback_event: StatusEvents | None = None
+    status_callback_event_type: CallbackType | None = None
+    status_callback_method: Method = "POST"
+    recording_status_callback: Url | None = None
+    recording_status_callback_event: RecordingEvents | None = None
+    recording_status_callback_event_type: CallbackType | None = None
+    recording_status_callback_method: Method = "POST"
+    stream: dict[str, JsonValue] | None = None
+    tracks: bool = Field(False, description="Record each participant on a track of its own.")
+    jitter_buffer: JitterBuffer = Field("adaptive", description="How much delay may be spent against jitter.")
+
+    def refuse_unsupported(self) -> None:
+        """Raise `ParleyError` (not_supported_yet) for the first field this version cannot carry out."""
+        _refuse([name for name in _JOIN_LATER if rendered(getattr(self, name))])
+        if self.record == "record-from-start":
+            _refuse(["record"])
+
+
+class Join(JoinParameters):
+    """Body of `POST /v1/calls/{call_id}/join_conference`."""
+
+    name: Name
+
+
+class CallAndJoin(JoinParameters):
+    """Body of `POST /v1/conferences/{name}/participants`."""
+
+    media: Media
+    label: Label | None = None
+    metadata: Metadata | None = None
+
+
+class Leave(Request):
+    """Body of `POST /v1/calls/{call_id}/leave_conference`."""
+
+    conference_id: str = Field(min_length=1, max_length=128, description="Id, or name in progress.")
+
+
+class PatchParticipant(Request):
+    """Body of `PATCH .../participants/{call_id}`: fields that are not given stay as they are."""
+
+    muted: bool = False
+    hold: bool = False
+    hold_url: Url | None = Field(None, description='Audio while held. This version knows "" only: silence.')
+    coach: CallId | None = Field(None, description="The call to coach; implies coaching.")
+    coaching: bool = False
+    end_on_exit: bool = False
+    beep_on_exit: bool = False
+    gain_db: float = Field(
+        0.0,
+        ge=GAIN_DB_BOUNDS[0],
+        le=GAIN_DB_BOUNDS[1],
+        allow_inf_nan=False,
+        description="How much louder the others hear it.",
+    )
+    wait_url: Url | None = Field(None, description='Audio while waiting. This version knows "" only: silence.')
+
+    def refuse_unsupported(self) -> None:
+        """Raise `ParleyError` (not_supported_yet) for audio that this version cannot play."""
+        _refuse([name for name in ("hold_url", "wait_url") if rendered(getattr(self, name))])
+
+
+_JOIN_LATER: Final = ("wait_url", "status_callback", "recording_status_callback", "stream", "tracks")
+
+
+def _refuse(names: list[str]) -> None:
+    if names:
+        raise ParleyError(
+            "not_supported_yet",
+            f"{names[0]}: this version of the server cannot do that; leave the field out",
+            fields=tuple((name, "not supported yet") for name in names),
+        )
