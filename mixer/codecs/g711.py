@@ -51,9 +51,7 @@ MULAW_ENCODE: Final[npt.NDArray[np.uint8]] = _nearest_codes(_mulaw_values(), MUL
 ALAW_ENCODE: Final[npt.NDArray[np.uint8]] = _nearest_codes(_alaw_values(), ALAW_SILENCE)
 
 
-def decode(
-    table: npt.NDArray[np.float32], payload: npt.NDArray[np.uint8], out: npt.NDArray[np.float32]
-) -> None:
+def decode(table: npt.NDArray[np.float32], payload: npt.NDArray[np.uint8], out: npt.NDArray[np.float32]) -> None:
     """Decode rows of one law.
 
     `table`: MULAW_DECODE or ALAW_DECODE; `payload`: (n, S) uint8, one sample a byte; `out`: (n, S) float32 in
