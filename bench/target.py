@@ -1,0 +1,139 @@
+"""The server under test: the real one, started as users start it, spoken to as users speak to it."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final, Self
+
+import httpx2
+
+from bench.machine import descendants
+
+READY_WITHIN_S: Final = 30.0
+_STOP_WITHIN_S: Final = 20.0
+_RTP_PORTS: Final = "30000-31999"
+_ROOT: Final = Path(__file__).resolve().parent.parent
+
+
+class ServerError(Exception):
+    """The server did not start, or answered what it should not; the message says what and shows its log."""
+
+
+class Server:
+    """`python -m server --dev` with a data folder, a port and media ports of its own, for as long as the context."""
+
+    def __init__(self, folder: Path, core: int | None) -> None:
+        self._log = folder / "server.log"
+        port = _free_port()
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("PARLEY_")}
+        environment |= {
+            "PARLEY_PORT": str(port),
+            "PARLEY_DATA_DIR": str(folder / "data"),
+            "PARLEY_RTP_PORTS": _RTP_PORTS,
+            "PARLEY_MEDIA_IP": "127.0.0.1",
+            "PARLEY_LOG_LEVEL": "warning",
+        }
+        cores = os.sched_getaffinity(0)
+        if core is not None:
+            os.sched_setaffinity(0, {core})  # inherited by the server and every mixer; nothing else is started here
+        try:
+            with self._log.open("wb") as log:
+                self._process = subprocess.Popen(
+                    [sys.executable, "-m", "server", "--dev"],
+                    cwd=_ROOT,
+                    env=environment,
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=subprocess.STDOUT,
+                )
+        finally:
+            os.sched_setaffinity(0, cores)
+        self._http = httpx2.Client(base_url=f"http://127.0.0.1:{port}", timeout=60)
+
+    def __enter__(self) -> Self:
+        try:
+            self._wait_ready()
+        except BaseException:
+            self.close()
+            raise
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.close()
+
+    def _wait_ready(self) -> None:
+        deadline = time.perf_counter() + READY_WITHIN_S
+        while time.perf_counter() < deadline:
+            if self._process.poll() is not None:
+                raise ServerError(f"the server ended with {self._process.returncode} at its start{self._log_tail()}")
+            try:
+                if self._http.get("/readyz").status_code == 200:
+                    return
+            except httpx2.TransportError:
+                pass
+            time.sleep(0.05)
+        raise ServerError(f"the server was not ready after {READY_WITHIN_S:.0f} s{self._log_tail()}")
+
+    def _log_tail(self) -> str:
+        lines = self._log.read_text(errors="replace").splitlines()[-20:]
+        return "".join(f"\n    {line}" for line in lines)
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    def below(self) -> list[int]:
+        """Every process the server has: what mixers are forked from, and mixers."""
+        return list(descendants(self.pid))
+
+    def mixers(self) -> list[int]:
+        """Mixer processes: forked from a child of the server."""
+        return [pid for pid, parent in descendants(self.pid).items() if parent != self.pid]
+
+    def _ask(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
+        answer = self._http.request(method, path, json=body)
+        if answer.status_code >= 300:
+            raise ServerError(f"{method} {path}: {answer.status_code} {answer.text[:300]}{self._log_tail()}")
+        return answer.json() if answer.content else None
+
+    def join(self, name: str, ip: str, port: int, codec: str) -> tuple[str, tuple[str, int]]:
+        """Join a participant in one request; its conference's id and where its media goes."""
+        body = {"media": {"rtp": {"ip": ip, "port": port, "codec": codec}}}
+        answer = self._ask("POST", f"/v1/conferences/{name}/participants", body)
+        rtp = answer["media"]["rtp"]
+        return answer["conference_id"], (rtp["ip"], rtp["port"])
+
+    def call_and_hang_up(self, ip: str, port: int) -> None:
+        """A call that joins nothing, for a moment: after it the mixer for such calls is there, and idle."""
+        answer = self._ask("POST", "/v1/calls", {"media": {"rtp": {"ip": ip, "port": port, "codec": "pcmu"}}})
+        self._ask("DELETE", f"/v1/calls/{answer['call_id']}")
+
+    def stats(self, conference_id: str) -> dict[str, Any]:
+        answer = self._ask("GET", f"/v1/conferences/{conference_id}/stats")
+        assert isinstance(answer, dict)
+        return answer
+
+    def end(self, conference_id: str) -> None:
+        self._ask("POST", f"/v1/conferences/{conference_id}/end")
+
+    def close(self) -> None:
+        """Stop it as an operator does; kill it only if that does not help."""
+        self._http.close()
+        if self._process.poll() is not None:
+            return
+        self._process.send_signal(signal.SIGTERM)
+        try:
+            self._process.wait(_STOP_WITHIN_S)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+
+
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        return int(probe.getsockname()[1])
