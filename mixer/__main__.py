@@ -24,7 +24,9 @@ def main() -> None:
     faulthandler.enable()
     for module in PRELOAD:
         importlib.import_module(module)
-    Zygote(socket.socket(fileno=arguments.socket), _function(arguments.run)).serve()
+    # Before the socket is an object: closed by a failed import, it would tell the server before stderr tells why.
+    run = _function(arguments.run)
+    Zygote(socket.socket(fileno=arguments.socket), run).serve()
 
 
 def _function(path: str) -> Run:

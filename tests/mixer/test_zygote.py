@@ -15,7 +15,7 @@ import pytest
 
 from mixer import packets
 from mixer import protocol as p
-from tests.support.processes import children, fds_of, open_fds, running, wait_until_gone
+from tests.support.processes import children, open_fds, running, wait_until_gone
 
 FAKE = "tests.support.fake_mixer:run"
 PCMU = p.MediaFormat("pcmu", 0, 8000)
@@ -116,13 +116,13 @@ def zygote() -> Iterator[Parent]:
 @pytest.fixture
 def parent(zygote: Parent) -> Iterator[Parent]:
     """The zygote all tests share; none leaves a mixer or a descriptor behind."""
-    ours, its = open_fds(), fds_of(zygote.process.pid)
+    ours, its = open_fds(), open_fds(zygote.process.pid)
     yield zygote
     while zygote.mixers:
         assert isinstance(zygote.read()[0], p.MixerExited)
     assert children(zygote.process.pid) == set()
     assert open_fds() == ours
-    assert fds_of(zygote.process.pid) == its
+    assert open_fds(zygote.process.pid) == its
 
 
 def test_a_forked_mixer_runs_and_its_exit_code_is_reported(parent: Parent) -> None:
@@ -139,7 +139,7 @@ def test_the_forked_process_keeps_nothing_of_the_zygote(parent: Parent) -> None:
     first, second = parent.fork(), parent.fork()
     for mixer in (first, second):
         # Standard streams, its control socket, its dump file.
-        assert len(fds_of(mixer.pid)) == 5
+        assert len(open_fds(mixer.pid)) == 5
         status = Path(f"/proc/{mixer.pid}/status").read_text()
         ignored, caught = (int(re.findall(rf"{name}:\s*(\w+)", status)[0], 16) for name in ("SigIgn", "SigCgt"))
         assert ignored & 1 << signal.SIGINT - 1
@@ -212,7 +212,7 @@ def test_wrong_requests_are_survived(parent: Parent) -> None:
 
 def test_a_fork_that_is_not_possible_is_refused(parent: Parent) -> None:
     # Root is exempt from a limit on processes, so it is the child's pidfd that can't be had.
-    free = set(range(100)) - fds_of(parent.process.pid)
+    free = set(range(100)).difference(open_fds(parent.process.pid))
     just_the_request = sorted(free)[1] + 1
     limits = resource.prlimit(parent.process.pid, resource.RLIMIT_NOFILE)
     resource.prlimit(parent.process.pid, resource.RLIMIT_NOFILE, (just_the_request, limits[1]))

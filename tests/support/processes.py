@@ -6,19 +6,15 @@ import time
 from pathlib import Path
 
 
-def open_fds() -> dict[int, str]:
-    """What each descriptor of this process is."""
+def open_fds(pid: int | None = None) -> dict[int, str]:
+    """What each descriptor of a process is; of this process by default."""
     fds = {}
-    for path in Path("/proc/self/fd").iterdir():
+    for path in Path(f"/proc/{pid or os.getpid()}/fd").iterdir():
         try:
             fds[int(path.name)] = str(path.readlink())
         except OSError:
             continue  # the one that was opened to list the others
     return fds
-
-
-def fds_of(pid: int) -> set[int]:
-    return {int(path.name) for path in Path(f"/proc/{pid}/fd").iterdir()}
 
 
 def running(pid: int) -> bool:
