@@ -72,9 +72,7 @@ class DtmfReceiver:
             event, flags = payload[at], payload[at + 1]
             units = int.from_bytes(payload[at + 2 : at + 4])
             if event < len(DIGITS):
-                digits += self._event(
-                    event, bool(flags & _END), units, timestamp, marker and at == 0, now_tick
-                )
+                digits += self._event(event, bool(flags & _END), units, timestamp, marker and at == 0, now_tick)
             else:
                 self.ignored += 1
             timestamp = (timestamp + units) & 0xFFFF_FFFF
@@ -97,9 +95,7 @@ class DtmfReceiver:
         press, self._press = self._press, None
         return self._tell(press) if press is not None and not press.told else []
 
-    def _event(
-        self, event: int, end: bool, units: int, timestamp: int, marker: bool, now_tick: int
-    ) -> list[Digit]:
+    def _event(self, event: int, end: bool, units: int, timestamp: int, marker: bool, now_tick: int) -> list[Digit]:
         digits: list[Digit] = []
         press = self._press
         ahead = 0 if press is None else difference(timestamp, press.segment_start, 32)

@@ -98,16 +98,12 @@ def parse(data: NDArray[np.uint8], length: NDArray[np.int32], n: int, out: Heade
     np.equal(head[:, 0], _PLAIN, out=ok)
     ok &= payload_length > 0
     ok &= payload_length <= data.shape[1] - FIXED_BYTES
-    ok &= (
-        second - np.uint8(_RTCP_FIRST) >= _RTCP_TYPES
-    )  # wraps below 192, so one comparison does for both ends
+    ok &= second - np.uint8(_RTCP_FIRST) >= _RTCP_TYPES  # wraps below 192, so one comparison does for both ends
     if not ok.all():
         _parse_odd(data, length, np.flatnonzero(~ok), out)
 
 
-def _parse_odd(
-    data: NDArray[np.uint8], length: NDArray[np.int32], rows: NDArray[np.intp], out: Headers
-) -> None:
+def _parse_odd(data: NDArray[np.uint8], length: NDArray[np.int32], rows: NDArray[np.intp], out: Headers) -> None:
     """Settle the rows that are not plain RTP; RTCP first, as large conferences have some in every batch."""
     size = length[rows]
     second = out._head[rows, 1]
@@ -123,9 +119,7 @@ def _parse_odd(
     _parse_elaborate(data, length[rows].astype(np.int64), rows, out)
 
 
-def _parse_elaborate(
-    data: NDArray[np.uint8], size: NDArray[np.int64], rows: NDArray[np.intp], out: Headers
-) -> None:
+def _parse_elaborate(data: NDArray[np.uint8], size: NDArray[np.int64], rows: NDArray[np.intp], out: Headers) -> None:
     """Settle rows with a CSRC list, extension, padding or fault; each test sees what passed the last."""
     first = out._head[rows, 0]
     reason = np.zeros(len(rows), np.uint8)

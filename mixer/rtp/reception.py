@@ -216,9 +216,7 @@ class Reception:
         """(capacity,) packets expected but not received; below zero with duplicates, RFC 3550 A.3."""
         return self.expected() - self.received
 
-    def report(
-        self, row: int, ssrc: int, last_sr: int = 0, delay_since_last_sr: int = 0
-    ) -> ReportBlock | None:
+    def report(self, row: int, ssrc: int, last_sr: int = 0, delay_since_last_sr: int = 0) -> ReportBlock | None:
         """The block to send about `row`'s stream `ssrc`; the next one's fraction lost counts from here.
 
         None if nothing was received. `last_sr`, `delay_since_last_sr`: of the last sender report from it.
@@ -266,9 +264,7 @@ def _run_starts(row: NDArray[np.integer]) -> NDArray[np.intp]:
     return np.concatenate(([0], np.flatnonzero(row[1:] != row[:-1]) + 1))
 
 
-def _shifted(
-    values: NDArray[np.int64], starts: NDArray[np.intp], before: NDArray[np.int64]
-) -> NDArray[np.int64]:
+def _shifted(values: NDArray[np.int64], starts: NDArray[np.intp], before: NDArray[np.int64]) -> NDArray[np.int64]:
     """The value before each one in its run; `before` gives those of the first ones."""
     shifted = np.empty_like(values)
     shifted[1:] = values[:-1]

@@ -200,9 +200,7 @@ def _blocks(body: bytes, count: int) -> tuple[ReportBlock, ...]:
     blocks = []
     for i in range(count):
         ssrc, fraction, lost, highest, jitter, last_sr, delay = _BLOCK.unpack_from(body, i * _BLOCK.size)
-        blocks.append(
-            ReportBlock(ssrc, fraction, int.from_bytes(lost, signed=True), highest, jitter, last_sr, delay)
-        )
+        blocks.append(ReportBlock(ssrc, fraction, int.from_bytes(lost, signed=True), highest, jitter, last_sr, delay))
     return tuple(blocks)
 
 

@@ -15,9 +15,7 @@ from numpy.typing import NDArray
 def difference(newer: int, older: int, bits: int) -> int: ...
 @overload
 def difference(newer: NDArray[np.int64], older: NDArray[np.int64] | int, bits: int) -> NDArray[np.int64]: ...
-def difference(
-    newer: int | NDArray[np.int64], older: int | NDArray[np.int64], bits: int
-) -> int | NDArray[np.int64]:
+def difference(newer: int | NDArray[np.int64], older: int | NDArray[np.int64], bits: int) -> int | NDArray[np.int64]:
     """How far `newer` is ahead of `older`, modulo 2**`bits`: from -2**(bits-1) to 2**(bits-1) - 1."""
     half = 1 << (bits - 1)
     return ((newer - older + half) & ((1 << bits) - 1)) - half

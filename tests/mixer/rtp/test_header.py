@@ -126,7 +126,7 @@ datagrams = st.lists(
 )
 
 
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=300, deadline=None)
 @given(datagrams)
 def test_batch_parser_agrees_with_byte_by_byte_parser(batch: list[bytes]) -> None:
     assert parse_all(batch) == [reference(datagram) for datagram in batch]
@@ -204,9 +204,7 @@ def test_written_headers_are_read_back(fields: list[tuple[int, bool, int, int, i
         np.array(ssrc, np.uint32),
     )
     for row, (pt, m, seq, ts, source) in zip(rows, fields, strict=True):
-        expected = (
-            bytes((0x80, pt | (0x80 if m else 0))) + seq.to_bytes(2) + ts.to_bytes(4) + source.to_bytes(4)
-        )
+        expected = bytes((0x80, pt | (0x80 if m else 0))) + seq.to_bytes(2) + ts.to_bytes(4) + source.to_bytes(4)
         assert row.tobytes() == expected
 
 
