@@ -32,6 +32,8 @@ SLOT_NS: Final = TICK_NS // SLOTS
 MOST_PROBES: Final = 5
 _SPREAD: Final = 3
 """Step between the slots of successive participants; prime to SLOTS, so that few probes are spread too."""
+_EDGE_TICKS: Final = 5
+"""A steady stream's packets may reach a window's ends so much late and still be whole; one that stopped is not."""
 _SSRC: Final = 0x1000_0000
 
 
@@ -210,8 +212,7 @@ class Generator:
         tell({"measured": True})
         cpu = (time.process_time() - cpu_s) / ((time.perf_counter_ns() - wall_ns) / 1e9)
         span = (self._last_sequence - self._first_sequence) % 0x1_0000 + 1
-        # What a window holds of a steady stream is its ticks, one more or one less; fewer means that none were sent.
-        expected = np.where((self._received > 0) & (span >= ticks - 1), span, ticks)
+        expected = np.where((self._received > 0) & (span >= ticks - _EDGE_TICKS), span, ticks)
         received = np.minimum(self._received, expected)
         return Result(
             packets_sent=self._sent,
