@@ -27,9 +27,7 @@ def only(pattern: str, text: str) -> str:
     return str(found)
 
 
-@pytest.mark.parametrize(
-    "text", [DOCKERFILE, COMPOSE, ENV_EXAMPLE], ids=["Dockerfile", "compose.yml", ".env.example"]
-)
+@pytest.mark.parametrize("text", [DOCKERFILE, COMPOSE, ENV_EXAMPLE], ids=["Dockerfile", "compose.yml", ".env.example"])
 def test_names_only_settings_that_exist(text: str) -> None:
     named = {name.lower() for name in re.findall(r"PARLEY_(\w+)", text)}
     assert named
@@ -39,9 +37,7 @@ def test_names_only_settings_that_exist(text: str) -> None:
 def test_compose_hands_on_every_setting_of_the_example() -> None:
     offered = set(re.findall(r"^(?:# )?(\w+)=", ENV_EXAMPLE, re.MULTILINE))
     assert offered
-    assert [
-        name for name in sorted(offered) if not re.search(rf"^ +{name}:|\$\{{{name}:", COMPOSE, re.MULTILINE)
-    ] == []
+    assert [name for name in sorted(offered) if not re.search(rf"^ +{name}:|\$\{{{name}:", COMPOSE, re.MULTILINE)] == []
 
 
 def test_media_ports_are_the_same_everywhere() -> None:
