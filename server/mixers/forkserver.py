@@ -32,7 +32,7 @@ from mixer.protocol import (
 )
 from server.mixers.channel import Channel, close_all, pair
 from server.mixers.errors import LaunchFailed
-from server.mixers.process import MixerProcess
+from server.mixers.process import STATUS_WAIT_S, MixerProcess
 from server.tasks import Tasks
 
 START_S: Final = 30.0
@@ -91,6 +91,7 @@ class Forkserver:
     async def stop(self) -> None:
         """Stop the zygote, which ends the mixers that are left, if any."""
         await self._tasks.cancel_all()
+        left = [process.exited for process in self._mixers.values()]
         self._disconnect("the server is stopping")
         self._stopping = True
         self._available.set()  # whoever waits for a fork is told now
@@ -100,6 +101,9 @@ class Forkserver:
                     await self._process.wait()
             self._kill()
             await self._process.wait()
+        if left:
+            # The zygote has seen to their end; now let that be noticed, which closes their pidfds.
+            await asyncio.wait(left, timeout=STATUS_WAIT_S)
 
     async def _spawn(self) -> None:
         """Start a zygote and wait until it is ready. Raises LaunchFailed."""

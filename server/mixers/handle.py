@@ -180,13 +180,16 @@ class MixerHandle:
         message = command(request_id)
         self._channel.send(protocol.COMMANDS.dump_json(message), fds)
         try:
-            async with asyncio.timeout(self._patience.answer_s):
-                return await answer
-        except TimeoutError:
-            self._give_up(f"no answer to {message.type}")
-            raise MixerGone(f"the mixer did not answer {message.type}") from None
+            await asyncio.wait([answer], timeout=self._patience.answer_s)
+            if not answer.done():
+                # If it was this process that slept, the answer is waiting to be read.
+                self._channel.read_pending()
+            if answer.done():
+                return answer.result()
         finally:
             self._requests.forget(request_id)
+        self._give_up(f"no answer to {message.type}")
+        raise MixerGone(f"the mixer did not answer {message.type}")
 
     def _on_message(self, data: bytes, fds: list[int]) -> None:
         close_all(fds)  # no report carries any
@@ -245,8 +248,9 @@ class MixerHandle:
         """Have it write down where it hangs, then kill it."""
         self._process.signal(signal.SIGUSR2)
         await asyncio.wait([self._process.exited], timeout=self._patience.dump_s)
-        self._log.error("mixer hangs and is killed", reason=reason, stack=self._dump())
-        self.kill()
+        if not self._process.exited.done():
+            self._log.error("mixer hangs and is killed", reason=reason, stack=self._dump())
+            self.kill()
 
     def _lose(self, reason: str) -> None:
         """Take no more commands, and fail those that wait for an answer."""
