@@ -11,6 +11,7 @@ from collections.abc import MutableMapping
 from typing import Any, Final, TextIO
 
 import structlog
+from structlog.tracebacks import ExceptionDictTransformer
 from structlog.types import Processor
 
 _SECRET_NAMES: Final = re.compile(r"secret|password|authorization|token|api_key|apikey|cookie", re.IGNORECASE)
@@ -38,11 +39,10 @@ def configure(*, json: bool, level: str, stream: TextIO | None = None) -> None:
         structlog.stdlib.ExtraAdder(),
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
-    last: list[Processor] = (
-        [structlog.processors.dict_tracebacks, redact, structlog.processors.JSONRenderer()]
-        if json
-        else [redact, structlog.dev.ConsoleRenderer(colors=out.isatty())]
-    )
+    # No local variables in tracebacks: they hold secrets, and rendering them holds up the event loop for seconds.
+    tracebacks = structlog.processors.ExceptionRenderer(ExceptionDictTransformer(show_locals=False))
+    plain = structlog.dev.ConsoleRenderer(colors=out.isatty(), exception_formatter=structlog.dev.plain_traceback)
+    last: list[Processor] = [tracebacks, redact, structlog.processors.JSONRenderer()] if json else [redact, plain]
     handler = logging.StreamHandler(out)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(

@@ -1,0 +1,141 @@
+"""A server without processes and network: the real API, service and journal over fake mixers and a clock by hand."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, cast
+
+import httpx2
+
+from server.api.app import create_app
+from server.journal import Journal
+from server.service import Service
+from server.settings import Settings
+from tests.support.fake_mixers import FakeMixer, FakeMixers
+
+RTP = {"codec": "pcmu", "ip": "127.0.0.1", "port": 40000}
+Json = dict[str, Any]
+
+
+class HandClock:
+    """A clock that moves when told to."""
+
+    def __init__(self) -> None:
+        self.wall_s = 1_800_000_000.0
+        self.steady_s = 1000.0
+
+    def now(self) -> float:
+        return self.wall_s
+
+    def monotonic(self) -> float:
+        return self.steady_s
+
+    def pass_s(self, seconds: float) -> None:
+        self.wall_s += seconds
+        self.steady_s += seconds
+
+
+class Api:
+    """A client of a server in this process."""
+
+    def __init__(self, service: Service, fakes: FakeMixers, clock: HandClock, http: httpx2.AsyncClient) -> None:
+        self.service = service
+        self.mixers = fakes
+        self.clock = clock
+        self.http = http
+
+    async def request(self, method: str, path: str, body: Any = None, **options: Any) -> httpx2.Response:
+        if body is not None:
+            options["json"] = body
+        return await self.http.request(method, path, **options)
+
+    async def get(self, path: str, status: int = 200) -> Json:
+        return self._json(await self.request("GET", path), status)
+
+    async def post(self, path: str, body: Any = None, status: int = 200, **options: Any) -> Json:
+        return self._json(await self.request("POST", path, body, **options), status)
+
+    async def patch(self, path: str, body: Any, status: int = 200) -> Json:
+        return self._json(await self.request("PATCH", path, body), status)
+
+    async def delete(self, path: str, status: int = 204) -> None:
+        response = await self.request("DELETE", path)
+        assert response.status_code == status, response.text
+
+    async def refused(self, method: str, path: str, body: Any, status: int, code: str, **options: Any) -> Json:
+        """Send a request that must be refused, and check the whole shape of the problem."""
+        response = await self.request(method, path, body, **options)
+        assert response.headers["content-type"] == "application/problem+json", response.text
+        problem = cast(Json, response.json())
+        assert (response.status_code, problem["code"]) == (status, code), problem
+        assert problem["status"] == status
+        assert {"type", "title", "detail"} <= problem.keys()
+        return problem
+
+    async def call(self, port: int = 40000, **fields: Any) -> str:
+        """Make a call that lives on its own; return its id."""
+        body = {"media": {"rtp": {**RTP, "port": port}}, **fields}
+        return cast(str, (await self.post("/v1/calls", body, 201))["call_id"])
+
+    async def enter(self, name: str, port: int | None = 40000, **fields: Any) -> Json:
+        """Call and join in one request."""
+        rtp = {"codec": "pcmu"} if port is None else {**RTP, "port": port}
+        return await self.post(f"/v1/conferences/{name}/participants", {"media": {"rtp": rtp}, **fields}, 201)
+
+    async def join(self, call_id: str, name: str, status: int = 200, **fields: Any) -> Json:
+        return await self.post(f"/v1/calls/{call_id}/join_conference", {"name": name, **fields}, status)
+
+    async def statuses(self, conference_id: str) -> list[str]:
+        """Return the statuses of all events of a conference; they are numbered without a gap."""
+        events = (await self.get(f"/v1/conferences/{conference_id}/events"))["events"]
+        assert [event["sequence"] for event in events] == list(range(1, len(events) + 1))
+        return [event["params"]["status"] for event in events]
+
+    def mixer_of(self, conference_id: str) -> FakeMixer:
+        return self.mixers.running[conference_id]
+
+    async def settle(self) -> None:
+        """Let everything that was set off come to rest."""
+        for _ in range(1000):
+            if not len(self.service.context.tasks):
+                return
+            await asyncio.sleep(0.001)
+        raise AssertionError("background tasks do not end")
+
+    @property
+    def footprint(self) -> tuple[int, int, int, int]:
+        """Return what the server holds: calls, conferences, sockets, mixers."""
+        context = self.service.context
+        return len(context.calls), len(context.live), context.ports.in_use, len(self.mixers.running)
+
+    @staticmethod
+    def _json(response: httpx2.Response, status: int) -> Json:
+        assert response.status_code == status, response.text
+        return cast(Json, response.json())
+
+
+EMPTY = (0, 0, 0, 1)
+"""The footprint of a server without calls: only the lobby's mixer."""
+
+
+def settings_for(data_dir: Path, **values: Any) -> Settings:
+    """Return settings for a test; nothing of the environment is read."""
+    return Settings(**{"dev": True, "data_dir": data_dir, "rtp_ports": "31000-31399", **values})
+
+
+@asynccontextmanager
+async def serving(data_dir: Path, fakes: FakeMixers | None = None, **values: Any) -> AsyncIterator[Api]:
+    """Run a server; it is stopped at the end if the test has not done so."""
+    settings = settings_for(data_dir, **values)
+    fakes = fakes or FakeMixers()
+    clock = HandClock()
+    service = Service(settings, clock, Journal(settings.database_url), fakes.as_mixers())
+    transport = httpx2.ASGITransport(create_app(service))
+    async with httpx2.AsyncClient(transport=transport, base_url="http://127.0.0.1:8080") as http:
+        await service.start()
+        try:
+            yield Api(service, fakes, clock, http)
+        finally:
+            if not service.context.stopping:
+                await service.stop()

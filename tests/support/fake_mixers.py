@@ -1,0 +1,140 @@
+"""Mixers without processes: they keep the contract's rules, remember what they were told, and fail when asked to.
+
+Tests of the service and the API use them, so that they test no process, no clock and no sound.
+"""
+
+from collections.abc import Callable
+from typing import Any, cast
+
+from mixer.protocol import Address, LegRemoved, LegStats, MixerConfig, MixerStats, OutgoingStream, Spread
+from server.mixers.errors import LaunchFailed, MixerGone, MixerRefused
+from server.mixers.handle import MixerHandle, News
+from server.mixers.ports import MediaSocket
+from server.mixers.supervisor import Mixers
+
+OnReport = Callable[[MixerHandle, News], None]
+OnExit = Callable[[MixerHandle, int | None], None]
+
+
+class FakeMixer:
+    """One mixer. `legs` holds the arguments of `add_leg`, with later updates in place."""
+
+    def __init__(self, name: str, on_report: OnReport, on_exit: OnExit) -> None:
+        self.name = name
+        self.alive = True
+        self.sockets: dict[int, MediaSocket] = {}
+        self.legs: dict[str, dict[str, Any]] = {}
+        self.updates: list[tuple[str, dict[str, Any]]] = []
+        self.byes: list[str] = []
+        self.refuse_legs = False
+        self.die_on_add = False
+        self._on_report = on_report
+        self._on_exit = on_exit
+
+    async def lend_socket(self, media: MediaSocket) -> None:
+        self._check_alive()
+        assert media.fileno() >= 0, "a closed socket was lent"
+        assert media.socket_id not in self.sockets, "a socket was lent twice"
+        self.sockets[media.socket_id] = media
+
+    async def return_socket(self, socket_id: int) -> None:
+        self._check_alive()
+        if any(leg["socket_id"] == socket_id for leg in self.legs.values()):
+            raise MixerRefused("legs are on it")
+        del self.sockets[socket_id]
+
+    async def add_leg(self, call_id: str, socket_id: int, **fields: Any) -> None:
+        if self.die_on_add:
+            self.die()
+        self._check_alive()
+        if self.refuse_legs or call_id in self.legs or socket_id not in self.sockets:
+            raise MixerRefused("no such socket, or the leg is there, or the test wants it so")
+        if self.sockets[socket_id].shared:
+            remotes = [leg["remote"] for leg in self.legs.values() if leg["socket_id"] == socket_id]
+            assert fields["remote"] is not None, "a leg of unknown address on a shared socket"
+            assert fields["remote"] not in remotes, "two legs of one address on a shared socket"
+        self.legs[call_id] = {"socket_id": socket_id, **fields}
+
+    async def update_leg(self, call_id: str, **fields: Any) -> None:
+        self._check_alive()
+        if call_id not in self.legs:
+            raise MixerRefused("no such leg")
+        self.legs[call_id].update(fields)
+        self.updates.append((call_id, fields))
+
+    async def remove_leg(self, call_id: str, bye: bool = False) -> LegRemoved:
+        self._check_alive()
+        if call_id not in self.legs:
+            raise MixerRefused("no such leg")
+        leg = self.legs.pop(call_id)
+        if bye:
+            self.byes.append(call_id)
+        stream: OutgoingStream = leg["outgoing"]
+        # As if 50 packets of 160 ticks had been sent.
+        moved = OutgoingStream(stream.ssrc, (stream.sequence + 50) % 65536, (stream.timestamp + 8000) % 2**32, 1)
+        return LegRemoved(0, call_id, moved, leg["remote"])
+
+    async def stats(self) -> tuple[list[LegStats], MixerStats]:
+        self._check_alive()
+        legs = [LegStats(call_id, 100, 101, 1, 2, 3, 4, 5.5, 20.0, 25.0, -30.0) for call_id in self.legs]
+        return legs, MixerStats(500, 0, Spread(0.1, 0.2, 0.3), Spread(1.0, 2.0, 3.0), 0.75)
+
+    async def stop(self, grace_s: float = 2.0) -> None:
+        self.byes += self.legs
+        self.alive = False
+        self._on_exit(cast(MixerHandle, self), 0)
+
+    def report(self, news: News) -> None:
+        """Let the mixer report something."""
+        self._on_report(cast(MixerHandle, self), news)
+
+    def connect(self, call_id: str, remote: Address) -> None:
+        """Let a leg's first packet have come; a learnt address is the leg's from then on."""
+        from mixer.protocol import LegConnected
+
+        self.legs[call_id]["remote"] = remote
+        self.report(LegConnected(call_id, remote))
+
+    def die(self, status: int = -9) -> None:
+        """Let the process die."""
+        self.alive = False
+        self._on_exit(cast(MixerHandle, self), status)
+
+    def _check_alive(self) -> None:
+        if not self.alive:
+            raise MixerGone("the mixer has died")
+
+
+class FakeMixers:
+    """A supervisor of fake mixers. `running` are those alive, by name."""
+
+    def __init__(self) -> None:
+        self.launched: list[FakeMixer] = []
+        self.fail_launches = False
+        self.prepare: Callable[[FakeMixer], None] = lambda _mixer: None
+        self.started = False
+
+    @property
+    def running(self) -> dict[str, FakeMixer]:
+        return {mixer.name: mixer for mixer in self.launched if mixer.alive}
+
+    @property
+    def lobby(self) -> FakeMixer:
+        return self.running["lobby"]
+
+    def as_mixers(self) -> Mixers:
+        return cast(Mixers, self)
+
+    async def start(self) -> None:
+        self.started = True
+
+    async def launch(self, config: MixerConfig, on_report: OnReport, on_exit: OnExit) -> MixerHandle:
+        if self.fail_launches:
+            raise LaunchFailed("the test wants it so")
+        mixer = FakeMixer(config.name, on_report, on_exit)
+        self.prepare(mixer)
+        self.launched.append(mixer)
+        return cast(MixerHandle, mixer)
+
+    async def stop(self) -> None:
+        self.started = False
