@@ -24,6 +24,8 @@ FLOOR_DB: Final = -80.0
 _WINDOW_S: Final = 2.0
 _WANDER_S: Final = 0.12
 """How far a window's delay may be from that of the whole."""
+_PASSES: Final = 2
+"""The second time, each voice is aligned with what the first left of the others taken away."""
 _REACH_S: Final = LONGEST_DELAY_S + _WANDER_S
 _WEAK: Final = 0.03
 """A window with less than this part of a voice's energy takes the delay of the whole."""
@@ -74,16 +76,29 @@ def _on_line(sound: Sound, begin_s: float, seconds: float) -> Float:
 
 
 def _fit_others(voices: Mapping[str, Float], heard: Float) -> tuple[dict[str, Cell], Float]:
-    aligned = {name: _align(voice, heard) for name, voice in voices.items()}
-    if not aligned:
+    """Gain and delay of each of `voices` in `heard`, and what is left of it without them."""
+    if not voices:
         return {}, heard
-    matrix = np.stack([voice for voice, _ in aligned.values()], axis=1)
-    gains = np.linalg.lstsq(matrix, heard, rcond=None)[0]
-    cells = {
-        name: Cell(_decibels(float(gain)), delay_s)
-        for (name, (_, delay_s)), gain in zip(aligned.items(), gains, strict=True)
-    }
-    return cells, heard - matrix @ gains
+    delays_s = dict.fromkeys(voices, 0.0)
+    parts = {name: np.zeros_like(heard) for name in voices}
+    for _ in range(_PASSES):
+        for name, voice in voices.items():
+            without_rest = heard - sum((part for other, part in parts.items() if other != name), np.zeros(1))
+            aligned, delays_s[name] = _align(voice, without_rest)
+            parts[name] = aligned * _gain(aligned, without_rest)
+    matrix = np.stack([parts[name] for name in voices], axis=1)
+    factors = np.linalg.lstsq(matrix, heard, rcond=None)[0]
+    cells = {}
+    for name, factor in zip(voices, factors, strict=True):
+        said = float(np.dot(voices[name], voices[name])) + 1e-9
+        heard_of_it = float(np.dot(parts[name], parts[name])) * float(factor) ** 2
+        gain = np.sqrt(heard_of_it / said) if factor > 0 else 0.0
+        cells[name] = Cell(_decibels(float(gain)), delays_s[name])
+    return cells, heard - matrix @ factors
+
+
+def _gain(voice: Float, heard: Float) -> float:
+    return max(0.0, float(np.dot(voice, heard)) / (float(np.dot(voice, voice)) + 1e-9))
 
 
 def _align(voice: Float, heard: Float) -> tuple[Float, float]:
