@@ -6,6 +6,7 @@ for conferences is `server.service`'s affair; how settings are read is `server.s
 
 import asyncio
 import contextlib
+import errno
 import fcntl
 import os
 import signal
@@ -32,6 +33,8 @@ log = structlog.get_logger(__name__)
 CLOSE_S: Final = 3
 """How long answers under way may take once everything has ended."""
 EXIT_FAILED: Final = 1
+_FIRST: Final = asyncio.FIRST_COMPLETED
+_NO_SUCH_ADDRESS: Final = errno.EADDRNOTAVAIL
 
 
 class HttpServer(uvicorn.Server):
@@ -68,14 +71,10 @@ def listen(host: str, port: int) -> socket.socket:
         listener.listen(2048)
     except OSError as error:
         listener.close()
-        setting = "PARLEY_HOST" if error.errno in _NO_SUCH_ADDRESS else "PARLEY_PORT"
+        setting = "PARLEY_HOST" if error.errno == _NO_SUCH_ADDRESS else "PARLEY_PORT"
         raise SettingsError([f"{setting}: cannot listen on {host}:{port}: {error.strerror}"]) from error
     listener.setblocking(False)
     return listener
-
-
-_NO_SUCH_ADDRESS: Final = {99}
-"""EADDRNOTAVAIL."""
 
 
 @contextlib.contextmanager
@@ -113,7 +112,7 @@ async def serve(settings: Settings, listener: socket.socket) -> int:
         serving = tasks.spawn(http.serve(sockets=[listener]), "serve HTTP")
         starting = tasks.spawn(_start(service, listener, settings), "start")
         exit_code = 0
-        await asyncio.wait({starting, tasks.spawn(signals.now.wait(), "signal")}, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait({starting, tasks.spawn(signals.now.wait(), "signal")}, return_when=_FIRST)
         if starting.done() and not starting.result():
             exit_code = EXIT_FAILED
         else:
@@ -133,6 +132,9 @@ async def _start(service: Service, listener: socket.socket, settings: Settings) 
     except (JournalUnavailable, LaunchFailed, ParleyError) as error:
         log.error("cannot_start", reason=str(error))
         return False
+    except Exception:
+        log.exception("cannot_start")
+        return False
     host, port = listener.getsockname()[:2]
     shown = f"[{host}]" if ":" in host else host
     log.info("ready", url=f"http://{shown}:{port}", docs=f"http://{shown}:{port}/docs", dev=settings.dev)
@@ -148,9 +150,6 @@ async def _until_told(service: Service, signals: "Signals", serving: asyncio.Tas
         drained = tasks.spawn(service.drain(settings.drain_deadline_s), "drain")
         await asyncio.wait({now, serving, drained}, return_when=_FIRST)
     await tasks.cancel_all()
-
-
-_FIRST: Final = asyncio.FIRST_COMPLETED
 
 
 class Signals:

@@ -1,12 +1,16 @@
 """A server without processes and network: the real API, service and journal over fake mixers and a clock by hand."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import logging
+import os
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any, cast
+from unittest.mock import patch
 
 import httpx2
+import structlog
 
 from server.api.app import create_app
 from server.journal import Journal
@@ -121,7 +125,20 @@ EMPTY = (0, 0, 0, 1)
 
 def settings_for(data_dir: Path, **values: Any) -> Settings:
     """Return settings for a test; nothing of the environment is read."""
-    return Settings(**{"dev": True, "data_dir": data_dir, "rtp_ports": "31000-31399", **values})
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("PARLEY_")}
+    with patch.dict(os.environ, kept, clear=True):
+        return Settings(**{"dev": True, "data_dir": data_dir, "rtp_ports": "31000-31399", **values})
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Keep the log of a server under test out of the report."""
+    before = structlog.get_config()
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+    try:
+        yield
+    finally:
+        structlog.configure(**before)
 
 
 @asynccontextmanager
@@ -132,10 +149,11 @@ async def serving(data_dir: Path, fakes: FakeMixers | None = None, **values: Any
     clock = HandClock()
     service = Service(settings, clock, Journal(settings.database_url), fakes.as_mixers())
     transport = httpx2.ASGITransport(create_app(service))
-    async with httpx2.AsyncClient(transport=transport, base_url="http://127.0.0.1:8080") as http:
-        await service.start()
-        try:
-            yield Api(service, fakes, clock, http)
-        finally:
-            if not service.context.stopping:
-                await service.stop()
+    with quiet():
+        async with httpx2.AsyncClient(transport=transport, base_url="http://127.0.0.1:8080") as http:
+            await service.start()
+            try:
+                yield Api(service, fakes, clock, http)
+            finally:
+                if not service.context.stopping:
+                    await service.stop()
