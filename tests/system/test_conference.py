@@ -1,0 +1,190 @@
+"""Conferences through a real server: HTTP, processes, UDP on 127.0.0.1. Who hears whom is told by tones."""
+
+import socket
+import struct
+import time
+import uuid
+from itertools import pairwise
+
+import numpy as np
+
+from server import clock
+from server.caller.session import RtpCaller
+from tests.support.live_server import LiveServer
+from tests.support.tones import level_at, tone, tone_frequencies
+
+AMPLITUDE = 2500.0
+SECONDS = 3.0
+
+
+def join(server: LiveServer, name: str, caller: RtpCaller, **options: object) -> dict[str, str]:
+    answer = server.post(f"/v1/conferences/{name}/participants", {"media": caller.media(), **options})
+    assert answer.status_code == 201, answer.text
+    body = answer.json()
+    caller.start(body["media"])
+    return body
+
+
+def heard(caller: RtpCaller, frequency: float, last_s: float = 1.5) -> float:
+    sound = caller.heard()
+    return level_at(sound.pcm[-int(last_s * sound.rate) :], sound.rate, frequency)
+
+
+def talk(caller: RtpCaller, frequency: float, seconds: float = SECONDS, amplitude: float = AMPLITUDE) -> None:
+    caller.play(tone(frequency, seconds, 48000, amplitude), 48000)
+
+
+def test_eight_callers_in_mixed_codecs_each_hear_exactly_the_others(server: LiveServer) -> None:
+    codecs = [("pcmu", None), ("pcma", None), ("g722", None), ("opus", None)]
+    codecs += [("opus", None), ("l16", 8000), ("l16", 16000), ("l16", 48000)]
+    frequencies = tone_frequencies(8)
+    callers = [RtpCaller(codec, sample_rate=rate) for codec, rate in codecs]
+    try:
+        for caller in callers:
+            join(server, "matrix", caller)
+        for caller, frequency in zip(callers, frequencies, strict=True):
+            talk(caller, frequency)
+        time.sleep(SECONDS - 0.5)
+        levels = np.array([[heard(caller, frequency, 1.5) for frequency in frequencies] for caller in callers])
+        stats = server.get("/v1/conferences/matrix/stats")
+    finally:
+        for caller in callers:
+            caller.close()
+    own = np.eye(8, dtype=bool)
+    assert (levels[own] < AMPLITUDE / 20).all(), levels.round()  # what is left is Opus coding noise of the others
+    assert (np.abs(levels[~own] - AMPLITUDE) < AMPLITUDE / 4).all(), levels.round()
+    assert stats["mixer"]["ticks"] > 50
+    assert len(stats["calls"]) == 8
+    assert all(call["packets_in"] > 50 and call["packets_out"] > 50 for call in stats["calls"])
+
+
+def test_muting_and_gain_by_patch_are_heard(server: LiveServer) -> None:
+    with RtpCaller("pcmu") as talker, RtpCaller("opus") as listener:
+        body = join(server, "patch", talker)
+        join(server, "patch", listener)
+        talk(talker, 500, 8)
+        time.sleep(1.2)
+        assert abs(heard(listener, 500, 0.6) - AMPLITUDE) < AMPLITUDE / 4
+        path = f"/v1/conferences/patch/participants/{body['call_id']}"
+        assert server.http.patch(path, json={"muted": True}).json()["muted"] is True
+        time.sleep(1.2)
+        assert heard(listener, 500, 0.6) < AMPLITUDE / 50
+        assert server.http.patch(path, json={"muted": False, "gain_db": -12}).status_code == 200
+        time.sleep(1.2)
+        assert abs(heard(listener, 500, 0.6) - AMPLITUDE / 4) < AMPLITUDE / 10
+    statuses = [
+        event["params"]["status"] for event in server.get(f"/v1/conferences/{body['conference_id']}/events")["events"]
+    ]
+    assert statuses[:6] == [
+        "participant-join",
+        "conference-start",
+        "participant-join",
+        "participant-mute",
+        "participant-unmute",
+        "participant-modify",
+    ]
+
+
+def test_a_call_leaves_one_conference_and_joins_another_on_the_same_socket(server: LiveServer) -> None:
+    with RtpCaller("pcmu", keep_packets=True) as mover, RtpCaller("pcmu") as here, RtpCaller("g722") as there:
+        call = server.post("/v1/calls", {"media": mover.media()})
+        assert call.status_code == 201, call.text
+        call_id = call.json()["call_id"]
+        mover.start(call.json()["media"])
+        join(server, "here", here)
+        join(server, "there", there)
+        talk(mover, 700, 10)
+        first = server.post(f"/v1/calls/{call_id}/join_conference", {"name": "here"})
+        assert first.status_code == 200, first.text
+        time.sleep(1.2)
+        assert heard(here, 700, 0.6) > AMPLITUDE / 2
+        assert heard(there, 700, 0.6) < AMPLITUDE / 50
+        left = server.post(f"/v1/calls/{call_id}/leave_conference", {"conference_id": first.json()["conference_id"]})
+        assert left.status_code == 200, left.text
+        assert server.post(f"/v1/calls/{call_id}/join_conference", {"name": "there"}).status_code == 200
+        time.sleep(1.2)
+        assert heard(here, 700, 0.6) < AMPLITUDE / 50
+        assert heard(there, 700, 0.6) > AMPLITUDE / 2
+        packets = mover.packets()
+        assert server.http.delete(f"/v1/calls/{call_id}").status_code == 204
+    assert len({kept.packet.ssrc for kept in packets}) == 1
+    sequences = [kept.packet.sequence for kept in packets]
+    assert all((after - before) & 0xFFFF == 1 for before, after in pairwise(sequences))
+    stamps = [kept.packet.timestamp for kept in packets]
+    steps = {((after - before) & 0xFFFFFFFF) for before, after in pairwise(stamps)}
+    assert steps <= {160, 320}, "a move costs at most one tick"
+
+
+def test_a_lone_talkers_payloads_reach_another_pcmu_caller_byte_by_byte(server: LiveServer) -> None:
+    said = np.random.default_rng(5).integers(0, 256, (60, 160)).astype(np.uint8)
+    with (
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as talker,
+        RtpCaller("pcmu", keep_packets=True) as listener,
+        RtpCaller("g722") as third,
+    ):
+        join(server, "identity", listener)
+        join(server, "identity", third)
+        talker.bind(("127.0.0.1", 0))
+        media = {"rtp": {"ip": "127.0.0.1", "port": talker.getsockname()[1], "codec": "pcmu"}}
+        body = server.post("/v1/conferences/identity/participants", {"media": media}).json()
+        answer = body["media"]["rtp"]
+        due = clock.monotonic()
+        for number, payload in enumerate(said):
+            header = struct.pack("!BBHII", 0x80, 0, number, number * 160, 7)
+            talker.sendto(header + payload.tobytes(), (answer["ip"], answer["port"]))
+            due += 0.02
+            time.sleep(max(0.0, due - clock.monotonic()))
+        time.sleep(0.3)
+        assert server.http.delete(f"/v1/calls/{body['call_id']}").status_code == 204
+        got = b"".join(kept.packet.payload for kept in listener.packets())
+    # A busy machine may send a packet too late for its turn; most of a second in a row is proof enough.
+    assert max(run_length(said, got)) >= 40
+
+
+def run_length(said: np.ndarray, got: bytes) -> list[int]:
+    """How many payloads in a row came out unchanged, starting from each."""
+    runs = []
+    for first in range(len(said)):
+        length = 0
+        while first + length < len(said) and said[first : first + length + 1].tobytes() in got:
+            length += 1
+        runs.append(length)
+    return runs
+
+
+def test_a_caller_whose_address_is_learnt(server: LiveServer) -> None:
+    with RtpCaller("pcma", learn=True) as behind_nat, RtpCaller("pcmu") as listener:
+        join(server, "learn", listener)
+        join(server, "learn", behind_nat)
+        talk(behind_nat, 900, 3)
+        talk(listener, 600, 3)
+        time.sleep(2.0)
+        assert heard(listener, 900, 0.8) > AMPLITUDE / 2
+        assert heard(behind_nat, 600, 0.8) > AMPLITUDE / 2
+
+
+def test_digits_become_events(server: LiveServer) -> None:
+    with RtpCaller("opus", dtmf_payload_type=101) as presser, RtpCaller("pcmu") as other:
+        body = join(server, "digits", presser)
+        join(server, "digits", other)
+        for digit in "1#":
+            presser.send_digit(digit)
+        time.sleep(1.5)
+    events = server.get(f"/v1/conferences/{body['conference_id']}/events")["events"]
+    digits = [event["params"]["digit"] for event in events if event["params"]["status"] == "participant-dtmf"]
+    assert digits == ["1", "#"]
+
+
+def test_bye_ends_a_call_and_the_last_one_the_conference(server: LiveServer) -> None:
+    name = f"bye-{uuid.uuid4().hex[:6]}"
+    with RtpCaller("pcmu") as caller:
+        body = join(server, name, caller)
+        time.sleep(0.3)
+        caller.close(bye=True)
+    for _ in range(100):
+        conference = server.get(f"/v1/conferences/{body['conference_id']}")
+        if conference["status"] == "completed":
+            break
+        time.sleep(0.05)
+    assert (conference["status"], conference["reason_ended"]) == ("completed", "last-participant-left")
+    assert server.http.get(f"/v1/conferences/{name}").status_code == 404
