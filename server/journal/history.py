@@ -4,8 +4,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from sqlalchemy import Connection, Row, insert, select
-from sqlalchemy.dialects.sqlite import insert as upsert
+from sqlalchemy import Connection, Row, insert, select, update
 
 from server.conference import codec
 from server.conference.evolve import evolve
@@ -20,15 +19,13 @@ def write(connection: Connection, summary: ConferenceSummary, entries: Sequence[
     """Write entries and the conference's row after them; `SequenceConflict` unless they continue its log."""
     row = asdict(summary)
     first = entries[0].sequence
-    statement = upsert(conferences).values(row)
-    if first > 1:
-        statement = statement.on_conflict_do_update(
-            index_elements=[conferences.c.conference_id],
-            set_={name: statement.excluded[name] for name in row if name != "conference_id"},
-            where=conferences.c.last_sequence == first - 1,
-        )
-    if connection.execute(statement).rowcount != 1:
-        raise SequenceConflict(f"event {first} of {summary.conference_id} does not continue its log")
+    if first == 1:
+        connection.execute(insert(conferences).values(row))
+    else:
+        here = conferences.c.conference_id == summary.conference_id
+        followed = conferences.c.last_sequence == first - 1
+        if connection.execute(update(conferences).where(here, followed).values(row)).rowcount != 1:
+            raise SequenceConflict(f"event {first} of {summary.conference_id} does not continue its log")
     connection.execute(
         insert(events),
         [

@@ -39,7 +39,5 @@ def remember(connection: Connection, key: str, scope: str, answer: RememberedAns
     """Keep an answer, unless one is kept under the key already; forget those older than a day."""
     connection.execute(delete(idempotency).where(idempotency.c.created_at <= now - KEEP_S))
     connection.execute(
-        upsert(idempotency)
-        .values(key=key, scope=scope, created_at=now, **asdict(answer))
-        .on_conflict_do_nothing()
+        upsert(idempotency).values(key=key, scope=scope, created_at=now, **asdict(answer)).on_conflict_do_nothing()
     )

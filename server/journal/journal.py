@@ -71,9 +71,7 @@ class Journal:
         except IntegrityError as error:
             raise SequenceConflict(f"the log of {conference.conference_id}: {error.orig}") from error
 
-    async def events(
-        self, conference_id: str, after: int = 0, limit: int = DEFAULT_LIMIT
-    ) -> list[dict[str, Any]]:
+    async def events(self, conference_id: str, after: int = 0, limit: int = DEFAULT_LIMIT) -> list[dict[str, Any]]:
         """Return up to `limit` EVENTs with a sequence above `after`, in order."""
         return await self._read(lambda connection: history.wires(connection, conference_id, after, limit))
 
@@ -94,9 +92,7 @@ class Journal:
         project_id: str | None = None,
     ) -> list[ConferenceSummary]:
         """Return conferences, the newest first, of a status (`init`, `in-progress`, `completed`) or any."""
-        return await self._read(
-            lambda connection: history.newest(connection, status, name, limit, project_id)
-        )
+        return await self._read(lambda connection: history.newest(connection, status, name, limit, project_id))
 
     async def open_conferences(self) -> list[str]:
         """Return the ids of conferences that have not ended, the oldest first."""

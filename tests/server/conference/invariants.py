@@ -22,6 +22,7 @@ def check(conference: Conference, log: Sequence[LoggedEvent]) -> None:
     everybody_hears_whom_the_rules_say(conference)
     sequence_is_gapless(conference, log)
     log_rebuilds_it(conference, log)
+    every_stay_is_kept(conference, log)
     end_is_in_order(conference, log)
 
 
@@ -71,6 +72,7 @@ def coaches_point_at_somebody_present(conference: Conference) -> None:
 def everybody_hears_whom_the_rules_say(conference: Conference) -> None:
     directives = legs(conference)
     assert list(directives) == [p.call_id for p in conference.present]
+    assert not any(said.heard and said.heard_by == frozenset() for said in directives.values())
     for listener in conference.present:
         for talker in conference.present:
             if listener is talker:
@@ -113,6 +115,16 @@ def log_rebuilds_it(conference: Conference, log: Sequence[LoggedEvent]) -> None:
     assert [(p.call_id, p.muted, p.hold, p.coach, p.left_at) for p in rebuilt.stays] == [
         (p.call_id, p.muted, p.hold, p.coach, p.left_at) for p in conference.stays
     ]
+
+
+def every_stay_is_kept(conference: Conference, log: Sequence[LoggedEvent]) -> None:
+    joins = [entry.wire["params"] for entry in log if entry.event.status == "participant-join"]
+    assert [(stay.call_id, stay.joined_at) for stay in conference.stays] == [
+        (params["call_id"], params["timestamp"]) for params in joins
+    ]
+    here = [params["call_id"] for params in joins if conference.find_present(params["call_id"])]
+    last_joins = [call_id for number, call_id in enumerate(here) if call_id not in here[number + 1 :]]
+    assert [p.call_id for p in conference.present] == last_joins
 
 
 def end_is_in_order(conference: Conference, log: Sequence[LoggedEvent]) -> None:

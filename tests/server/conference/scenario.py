@@ -1,5 +1,6 @@
 """A conference driven by commands, for tests: it decides, evolves and keeps what happened."""
 
+import itertools
 from collections.abc import Sequence
 from typing import Any
 
@@ -19,9 +20,11 @@ def a_join(call_id: str, **fields: Any) -> Join:
 
 
 class Scenario:
-    """Time starts at 1000 s and each command takes one second."""
+    """Time starts at 1000 s and each command takes one second; events are `<prefix>-1`, `<prefix>-2`, ..."""
 
-    def __init__(self) -> None:
+    def __init__(self, prefix: str = "event") -> None:
+        numbers = itertools.count(1)
+        self._next_id = lambda: f"{prefix}-{next(numbers)}"
         self.current: Conference | None = None
         self.log: list[LoggedEvent] = []
         self.now = 1000.0
@@ -69,9 +72,6 @@ class Scenario:
     def logged(self) -> list[tuple[str, str | None]]:
         """(status, call id) of all that was logged."""
         return [(entry.wire["params"]["status"], entry.wire["params"].get("call_id")) for entry in self.log]
-
-    def _next_id(self) -> str:
-        return f"event-{len(self.log) + 1}-{self.now}"
 
 
 def started(*call_ids: str, **fields: Any) -> Scenario:

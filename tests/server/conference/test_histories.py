@@ -28,12 +28,21 @@ CALLS = st.sampled_from("abcde")
 MAYBE = st.none() | st.booleans()
 SELDOM = st.sampled_from([False] * 5 + [True])
 
+# Mostly possible, so that histories get somewhere; `ODD_JOINS` are the other kind.
 JOINS = st.fixed_dictionaries(
-    {"call_id": CALLS, "muted": st.booleans(), "start_on_enter": st.booleans(), "end_on_exit": SELDOM},
+    {"call_id": CALLS, "muted": SELDOM, "start_on_enter": st.booleans(), "end_on_exit": SELDOM},
+    optional={
+        "label": st.sampled_from(["anna", "bob"]),
+        "media_connected": st.booleans(),
+        "min_participants_to_start": st.integers(1, 3),
+        "max_participants": st.integers(3, 5),
+    },
+)
+ODD_JOINS = st.fixed_dictionaries(
+    {"call_id": CALLS},
     optional={
         "label": st.sampled_from(["anna", "bob", "a/b"]),
         "coach": CALLS,
-        "media_connected": st.booleans(),
         "min_participants_to_start": st.integers(0, 3),
         "max_participants": st.integers(1, 4),
         "region": st.sampled_from(["eu", "us", "?"]),
@@ -78,6 +87,17 @@ class ConferenceMachine(RuleBasedStateMachine):
     @rule(fields=JOINS)
     def join(self, fields: dict[str, Any]) -> None:
         self.attempt(a_join(conference_id=f"conf-{self.generation}", **fields))
+
+    @rule(fields=ODD_JOINS)
+    def join_oddly(self, fields: dict[str, Any]) -> None:
+        self.attempt(a_join(conference_id=f"conf-{self.generation}", **fields))
+
+    @rule(call_id=CALLS, coachee=CALLS, joining=st.booleans())
+    def coach(self, call_id: str, coachee: str, joining: bool) -> None:
+        if joining:
+            self.attempt(a_join(call_id, conference_id=f"conf-{self.generation}", coach=coachee))
+        else:
+            self.attempt(Update(call_id, coach=coachee))
 
     @rule(fields=UPDATES)
     def update(self, fields: dict[str, Any]) -> None:

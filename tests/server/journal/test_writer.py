@@ -1,0 +1,119 @@
+import threading
+from collections.abc import Iterator
+from concurrent.futures import Future
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Connection, Engine, event
+
+from server.journal import JournalUnavailable
+from server.journal.database import make_engine, parse_url
+from server.journal.writer import MAX_GROUP, Writer
+
+
+@pytest.fixture
+def engine(tmp_path: Path) -> Iterator[Engine]:
+    engine = make_engine(parse_url(str(tmp_path / "w.db")), writes=True, busy_timeout_ms=50)
+    with engine.begin() as connection:
+        connection.exec_driver_sql("CREATE TABLE t (n INTEGER PRIMARY KEY)")
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture
+def commits(engine: Engine) -> list[int]:
+    """Grow by one for each transaction committed."""
+    seen: list[int] = []
+    event.listen(engine, "commit", lambda _connection: seen.append(1))
+    return seen
+
+
+@pytest.fixture
+def writer(engine: Engine) -> Iterator[Writer]:
+    writer = Writer(engine, "w.db")
+    yield writer
+    writer.stop()
+
+
+def put(number: int) -> object:
+    def run(connection: Connection) -> int:
+        connection.exec_driver_sql("INSERT INTO t VALUES (?)", (number,))
+        return number
+
+    return run
+
+
+def rows(engine: Engine) -> list[int]:
+    with engine.begin() as connection:
+        return [n for (n,) in connection.exec_driver_sql("SELECT n FROM t ORDER BY n")]
+
+
+def test_writes_that_wait_share_a_transaction(writer: Writer, engine: Engine, commits: list[int]) -> None:
+    waiting = [writer.submit(put(number)) for number in range(10)]
+    writer.start()
+    assert [future.result(10) for future in waiting] == list(range(10))
+    assert len(commits) == 1
+    writer.stop()
+    assert rows(engine) == list(range(10))
+
+
+def test_a_group_has_its_bound(writer: Writer, engine: Engine, commits: list[int]) -> None:
+    waiting = [writer.submit(put(number)) for number in range(2 * MAX_GROUP + 1)]
+    writer.start()
+    for future in waiting:
+        future.result(10)
+    assert len(commits) == 3
+    writer.stop()
+    assert len(rows(engine)) == 2 * MAX_GROUP + 1
+
+
+def test_a_mistake_costs_only_itself(writer: Writer, engine: Engine, commits: list[int]) -> None:
+    def wrong(connection: Connection) -> None:
+        connection.exec_driver_sql("INSERT INTO t VALUES (99)")
+        raise ZeroDivisionError
+
+    waiting = [writer.submit(put(1)), writer.submit(wrong), writer.submit(put(1)), writer.submit(put(2))]
+    writer.start()
+    failures = [type(future.exception(10)).__name__ for future in waiting]
+    assert failures == ["NoneType", "ZeroDivisionError", "IntegrityError", "NoneType"]
+    assert len(commits) == 1
+    writer.stop()
+    assert rows(engine) == [1, 2]
+
+
+def test_a_failed_commit_fails_all_of_its_group(writer: Writer, engine: Engine) -> None:
+    with engine.connect() as connection:
+        connection.exec_driver_sql("PRAGMA max_page_count = 2")
+
+    def big(connection: Connection) -> None:
+        connection.exec_driver_sql("CREATE TABLE big (x)")
+        connection.exec_driver_sql("INSERT INTO big VALUES (zeroblob(100000))")
+
+    waiting = [writer.submit(put(1)), writer.submit(big), writer.submit(put(2))]
+    writer.start()
+    assert {type(future.exception(10)) for future in waiting} == {JournalUnavailable}
+    later = writer.submit(put(3))
+    assert later.result(10) == 3
+    writer.stop()
+    assert rows(engine) == [3]
+
+
+def test_a_write_given_up_in_time_is_not_made(writer: Writer, engine: Engine) -> None:
+    waiting = [writer.submit(put(number)) for number in range(3)]
+    assert waiting[1].cancel()
+    writer.start()
+    assert waiting[2].result(10) == 2
+    writer.stop()
+    assert rows(engine) == [0, 2]
+
+
+def test_stopping_writes_what_waits_and_refuses_the_rest(writer: Writer, engine: Engine) -> None:
+    waiting: list[Future[object]] = [writer.submit(put(number)) for number in range(3)]
+    writer.start()
+    writer.stop()
+    writer.stop()
+    assert all(future.done() for future in waiting)
+    with pytest.raises(JournalUnavailable, match="closed"):
+        writer.submit(put(9))
+    assert rows(engine) == [0, 1, 2]
+    assert "journal-writer" not in {thread.name for thread in threading.enumerate()}
