@@ -10,9 +10,7 @@ from typing import Any, Literal
 from server.conference.model import EndReason, LeftReason
 
 HangUpReason = Literal[LeftReason.HUNG_UP, LeftReason.MEDIA_TIMEOUT, LeftReason.ADD_FAILED]
-ForcedEndReason = Literal[
-    EndReason.VIA_API, EndReason.SERVER_RESTARTED, EndReason.SERVER_STOPPED, EndReason.MIXER_DIED
-]
+ForcedEndReason = Literal[EndReason.VIA_API, EndReason.SERVER_RESTARTED, EndReason.SERVER_STOPPED, EndReason.MIXER_DIED]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -55,9 +55,7 @@ def decide(conference: Conference | None, command: Command, now: float) -> list[
 def _present(conference: Conference, call_id: str) -> Participant:
     participant = conference.find_present(call_id)
     if participant is None:
-        raise Refusal(
-            "not_in_conference", f"the call {call_id!r} is not in the conference {conference.name!r}"
-        )
+        raise Refusal("not_in_conference", f"the call {call_id!r} is not in the conference {conference.name!r}")
     return participant
 
 
@@ -74,7 +72,5 @@ def _report(conference: Conference, report: Report, now: float) -> list[Event]:
             return [ParticipantLost(at=now, call_id=report.call_id)]
         case Digit():
             return [
-                ParticipantSentDigit(
-                    at=now, call_id=report.call_id, digit=report.digit, duration_ms=report.duration_ms
-                )
+                ParticipantSentDigit(at=now, call_id=report.call_id, digit=report.digit, duration_ms=report.duration_ms)
             ]

@@ -83,9 +83,7 @@ def _changed_participant(
     participant = _of(conference, event.call_id)
     match event:
         case ParticipantConnected():
-            return replace(
-                participant, state=participant_after(participant.state, type(event), conference.state)
-            )
+            return replace(participant, state=participant_after(participant.state, type(event), conference.state))
         case ParticipantMuted() | ParticipantUnmuted():
             return replace(participant, muted=isinstance(event, ParticipantMuted))
         case ParticipantHeld() | ParticipantUnheld():

@@ -46,9 +46,7 @@ def join(conference: Conference | None, command: Join, now: float) -> list[Event
 def check_coachee(conference: Conference | None, call_id: str) -> None:
     """Refuse to coach a call that is not, right now, in this conference while it is in progress."""
     if conference is None or conference.state is not ConferenceState.ACTIVE:
-        raise Refusal(
-            "coach_not_found", f"there is no conference in progress in which {call_id!r} could be coached"
-        )
+        raise Refusal("coach_not_found", f"there is no conference in progress in which {call_id!r} could be coached")
     if conference.find_present(call_id) is None:
         raise Refusal("coach_not_found", f"the call {call_id!r} is not in the conference {conference.name!r}")
 
@@ -59,9 +57,7 @@ def _check_values(command: Join) -> None:
         check_label(command.label)
     if command.region is not None:
         check_region(command.region)
-    _check_bounds(
-        "min_participants_to_start", command.min_participants_to_start, MIN_PARTICIPANTS_TO_START_BOUNDS
-    )
+    _check_bounds("min_participants_to_start", command.min_participants_to_start, MIN_PARTICIPANTS_TO_START_BOUNDS)
     if command.max_participants is not None:
         _check_bounds("max_participants", command.max_participants, MAX_PARTICIPANTS_BOUNDS)
 
@@ -76,9 +72,7 @@ def _settings(conference: Conference | None, command: Join) -> ConferenceSetting
     # The first join decides when to start; limit and region are those of the first join that names one.
     had = None if conference is None else conference.settings
     settings = ConferenceSettings(
-        min_participants_to_start=command.min_participants_to_start
-        if had is None
-        else had.min_participants_to_start,
+        min_participants_to_start=command.min_participants_to_start if had is None else had.min_participants_to_start,
         max_participants=(had and had.max_participants) or command.max_participants,
         region=(had and had.region) or command.region,
         default_region=command.default_region if had is None else had.default_region,

@@ -18,9 +18,7 @@ _REASON_LEFT: dict[EndReason, LeftReason] = {
 }
 
 
-def depart(
-    conference: Conference, leaver: Participant, reason: LeftReason, now: float, *, kicked: bool
-) -> list[Event]:
+def depart(conference: Conference, leaver: Participant, reason: LeftReason, now: float, *, kicked: bool) -> list[Event]:
     """Return what happens when `leaver` goes: the conference may end by it."""
     left = ParticipantLeft(at=now, call_id=leaver.call_id, reason=reason)
     others = [p for p in conference.present if p.call_id != leaver.call_id]

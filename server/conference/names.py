@@ -10,9 +10,7 @@ MAX_NAME_LENGTH: Final = 128
 
 _UNPRINTABLE: Final = frozenset({"Cc", "Cs", "Zl", "Zp"})
 """Controls, lone surrogates (which are not text), line and paragraph separators."""
-_LIKE_A_CALL_ID: Final = re.compile(
-    r"(CA)?[0-9a-f]{32}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE
-)
+_LIKE_A_CALL_ID: Final = re.compile(r"(CA)?[0-9a-f]{32}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 _REGION: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,31}")
 
 
@@ -40,8 +38,6 @@ def _check_text(what: str, text: str) -> None:
     if not text.strip():
         raise Refusal("invalid_request", f"{what}: must not be blank")
     if len(text) > MAX_NAME_LENGTH:
-        raise Refusal(
-            "invalid_request", f"{what}: has {len(text)} characters, at most {MAX_NAME_LENGTH} are allowed"
-        )
+        raise Refusal("invalid_request", f"{what}: has {len(text)} characters, at most {MAX_NAME_LENGTH} are allowed")
     if any(category(character) in _UNPRINTABLE for character in text):
         raise Refusal("invalid_request", f"{what}: must not contain control characters")

@@ -36,11 +36,7 @@ _STAYING: Final[tuple[type[Event], ...]] = (
 )
 
 CONFERENCE: Final[dict[tuple[ConferenceState, type[Event]], ConferenceState]] = {
-    **{
-        (state, kind): state
-        for state in (ConferenceState.WAITING, ConferenceState.ACTIVE)
-        for kind in _STAYING
-    },
+    **{(state, kind): state for state in (ConferenceState.WAITING, ConferenceState.ACTIVE) for kind in _STAYING},
     (ConferenceState.WAITING, ConferenceStarted): ConferenceState.ACTIVE,
     (ConferenceState.WAITING, ConferenceEnded): ConferenceState.ENDED,
     (ConferenceState.ACTIVE, ConferenceEnded): ConferenceState.ENDED,
@@ -72,13 +68,9 @@ def conference_after(state: ConferenceState, event: Event) -> ConferenceState:
         raise IllegalTransitionError(f"{type(event).__name__} in a conference that is {state}") from None
 
 
-def participant_after(
-    state: ParticipantState, event: type[Event], conference: ConferenceState
-) -> ParticipantState:
+def participant_after(state: ParticipantState, event: type[Event], conference: ConferenceState) -> ParticipantState:
     """Return a participant's state after an event of that kind left its conference in state `conference`."""
     try:
         return PARTICIPANT[state, event, conference]
     except KeyError:
-        raise IllegalTransitionError(
-            f"{event.__name__} for a participant who is {state}, {conference=}"
-        ) from None
+        raise IllegalTransitionError(f"{event.__name__} for a participant who is {state}, {conference=}") from None

@@ -36,9 +36,7 @@ def update(conference: Conference, participant: Participant, command: Update, no
         end_on_exit=participant.end_on_exit if command.end_on_exit is None else command.end_on_exit,
         gain_db=participant.gain_db if command.gain_db is None else command.gain_db,
     )
-    before = _Modifiable(
-        participant.coaching, participant.coach, participant.end_on_exit, participant.gain_db
-    )
+    before = _Modifiable(participant.coaching, participant.coach, participant.end_on_exit, participant.gain_db)
     events: list[Event] = []
     call_id = participant.call_id
     if command.muted is not None and command.muted != participant.muted:

@@ -64,9 +64,7 @@ def conference_view(conference: Conference, recording_ids: Sequence[str] = ()) -
     return summary_view(summarize(conference), recording_ids)
 
 
-def participant_view(
-    conference: Conference, participant: Participant, *, speaking: bool = False
-) -> dict[str, Any]:
+def participant_view(conference: Conference, participant: Participant, *, speaking: bool = False) -> dict[str, Any]:
     """Return PARTICIPANT. `speaking` comes from the mixer's meters, which the log does not know."""
     return {
         "call_id": participant.call_id,
