@@ -1,6 +1,7 @@
 """Synthetic mixes in, the table out: what is right must be found right, and each kind of wrong must show."""
 
 from collections.abc import Mapping
+from functools import cache
 
 import numpy as np
 import pytest
@@ -38,8 +39,14 @@ def right(listener: str) -> Gains:
     return {name: 0.0 if name == listener else 1.0 for name in NAMES}
 
 
+@cache
+def right_table() -> Hearing:
+    return who_heard_whom(SAID, {name: heard_by(name, right(name)) for name in NAMES})
+
+
 def table(**changes: Sound) -> Hearing:
-    return who_heard_whom(SAID, {name: heard_by(name, right(name)) for name in NAMES} | changes)
+    """The table where all is right but for what some heard; each listener is judged alone."""
+    return right_table() | who_heard_whom(SAID, changes)
 
 
 def test_a_right_mix_is_right_in_all_cells_with_its_delays() -> None:
