@@ -7,7 +7,8 @@ drains, and stops them. What a route looks like is the API's affair.
 import asyncio
 import contextlib
 import socket
-from typing import Any, Final
+from collections.abc import Coroutine
+from typing import Any, Final, TypeVar
 
 import structlog
 
@@ -33,6 +34,8 @@ from server.service_news import NewsDesk
 from server.service_steps import consider, write
 from server.settings import Settings
 from server.tasks import Tasks
+
+T = TypeVar("T")
 
 log = structlog.get_logger(__name__)
 
@@ -134,11 +137,15 @@ class Service:
             if failed:
                 return
 
+    async def _finish(self, use_case: Coroutine[Any, Any, T], name: str) -> T:
+        """Carry a use case through, whoever waits: between the journal and the mixer it must not stop half-way."""
+        return await self.context.tasks.finish(use_case, name)
+
     # ---- calls
 
     async def create_call(self, new: NewCall) -> Call:
         """Answer a call; it hears silence until it joins."""
-        return await create_call(self.context, new)
+        return await self._finish(create_call(self.context, new), "create_call")
 
     def get_call(self, project_id: str, call_id: str) -> Call:
         """Return a call, also one that ended a short while ago."""
@@ -153,33 +160,33 @@ class Service:
         call = self.context.calls.get(project_id, call_id)
         if call.state is CallState.ENDED:
             raise ParleyError("not_found", f"the call {call_id!r} has ended")
-        await conferences.hang_up(self.context, call)
+        await self._finish(conferences.hang_up(self.context, call), "hang_up")
 
     # ---- conferences
 
     async def join(self, project_id: str, call_id: str, wish: Wish) -> Joined:
         """Bring a call into a conference."""
-        return await self._joining.join(project_id, call_id, wish)
+        return await self._finish(self._joining.join(project_id, call_id, wish), "join")
 
     async def call_and_join(self, new: NewCall, wish: Wish) -> Joined:
         """Make a call and bring it into a conference."""
-        return await self._joining.call_and_join(new, wish)
+        return await self._finish(self._joining.call_and_join(new, wish), "call_and_join")
 
     async def leave(self, project_id: str, call_id: str, reference: str) -> None:
         """Take a call out of a conference."""
-        await conferences.leave(self.context, project_id, call_id, reference)
+        await self._finish(conferences.leave(self.context, project_id, call_id, reference), "leave")
 
     async def kick(self, project_id: str, reference: str, call_id: str) -> None:
         """Throw a participant out."""
-        await conferences.kick(self.context, project_id, reference, call_id)
+        await self._finish(conferences.kick(self.context, project_id, reference, call_id), "kick")
 
     async def update(self, project_id: str, reference: str, command: Update) -> tuple[Conference, Participant]:
         """Change how a participant takes part."""
-        return await conferences.update(self.context, project_id, reference, command)
+        return await self._finish(conferences.update(self.context, project_id, reference, command), "update")
 
     async def end(self, project_id: str, reference: str) -> Conference:
         """End a conference."""
-        return await conferences.end(self.context, project_id, reference)
+        return await self._finish(conferences.end(self.context, project_id, reference), "end")
 
     async def get_conference(self, project_id: str, reference: str) -> Conference:
         """Return a conference by id, or by name in progress."""

@@ -21,6 +21,8 @@ from server.conference.refusals import Refusal
 from server.keys import ApiKey, parse_api_keys
 
 PREFIX: Final = "PARLEY_"
+CLIENT_NAMES: Final = {"PARLEY_API_KEY"}
+"""For callers of the server; a shell that has them set may start one too."""
 MAX_PARTICIPANTS: Final = 100_000
 
 LATER: Final = ("relay_port", "tls_cert", "tls_key", "webhook_schedule")
@@ -228,7 +230,8 @@ def env_name(field: str) -> str:
 
 def load_settings(flags: Mapping[str, Any] | None = None) -> Settings:
     """Read the settings; raise `SettingsError` naming every setting that is unknown or out of range."""
-    unknown = [_unknown(name) for name in sorted(os.environ) if name.upper().startswith(PREFIX) and not _is_known(name)]
+    ours = [name for name in sorted(os.environ) if name.upper().startswith(PREFIX) and name not in CLIENT_NAMES]
+    unknown = [_unknown(name) for name in ours if not _is_known(name)]
     if unknown:
         raise SettingsError(unknown)
     try:

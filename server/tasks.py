@@ -30,6 +30,13 @@ class Tasks:
         task.add_done_callback(self._ended)
         return task
 
+    async def finish(self, coro: Coroutine[Any, Any, T], name: str) -> T:
+        """Await `coro`, which goes on to its end even if whoever awaits it is cancelled. Its failure is theirs."""
+        task = asyncio.create_task(coro, name=name)  # noqa: TID251
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return await asyncio.shield(task)
+
     async def cancel_all(self) -> None:
         """Cancel every task and wait until all have ended, also those spawned meanwhile.
 

@@ -14,6 +14,8 @@ from server.errors import ParleyError
 from server.keys import ApiKey, credentials, verify
 
 OPEN_PATHS: Final = frozenset({"/healthz", "/readyz", "/docs", "/openapi.json"})
+DOCS_FILES: Final = "/docs-files"
+"""Where the scripts of `/docs` are; open like the page."""
 DEV_PROJECT: Final = "dev"
 """The project of requests without a key in dev mode."""
 
@@ -30,7 +32,7 @@ class Auth:
         """Serve one request (ASGI)."""
         if scope["type"] == "http":
             scope.setdefault("state", {})
-            if scope["path"] not in OPEN_PATHS:
+            if scope["path"] not in OPEN_PATHS and not scope["path"].startswith(f"{DOCS_FILES}/"):
                 scope["state"]["project_id"] = self._project(Headers(scope=scope).get("authorization"))
         await self._app(scope, receive, send)
 

@@ -7,6 +7,7 @@ end is lost, however it ended. What the messages mean is for others; so is when 
 import array
 import asyncio
 import contextlib
+import contextvars
 import errno
 import os
 import socket
@@ -60,7 +61,8 @@ class Channel:
         self._queue: deque[tuple[bytes, list[int]]] = deque()
         """Messages not yet taken, with copies of their descriptors that are ours to close."""
         self._loop = asyncio.get_running_loop()
-        self._loop.add_reader(sock, self._read, MESSAGES_A_WAKE_UP)
+        # What a mixer says later is no part of the request that happened to start it, nor of its log context.
+        contextvars.Context().run(self._loop.add_reader, sock, self._read, MESSAGES_A_WAKE_UP)
         self.closed = False
 
     def send(self, message: bytes, fds: Sequence[int] = ()) -> None:

@@ -6,6 +6,7 @@ dead. What the end means is decided by `handle`.
 
 import asyncio
 import contextlib
+import contextvars
 import os
 import signal
 from typing import Final
@@ -26,7 +27,7 @@ class MixerProcess:
         self.pid: Final = pid
         self.exited: Final[asyncio.Future[int | None]] = self._loop.create_future()
         """Exit code, or minus a signal number; None if nobody could tell."""
-        self._loop.add_reader(pidfd, self._on_end)
+        contextvars.Context().run(self._loop.add_reader, pidfd, self._on_end)  # the end belongs to no request
 
     def signal(self, number: signal.Signals) -> None:
         """Send a signal to this process and no other; a dead one ignores it."""

@@ -56,3 +56,22 @@ async def test_a_task_may_cancel_all_others() -> None:
     await asyncio.wait_for(tasks.spawn(tasks.cancel_all(), "the one that cancels"), 5)
     with pytest.raises(asyncio.CancelledError):
         await other
+
+
+async def test_finish_goes_on_when_its_caller_is_cancelled() -> None:
+    tasks, released, done = Tasks(), asyncio.Event(), asyncio.Event()
+
+    async def work() -> int:
+        await released.wait()
+        done.set()
+        return 7
+
+    waiting = asyncio.ensure_future(tasks.finish(work(), "work"))  # noqa: TID251
+    await asyncio.sleep(0)
+    waiting.cancel()
+    await asyncio.wait([waiting])
+    assert waiting.cancelled()
+    released.set()
+    await asyncio.wait_for(done.wait(), 1)
+    assert await tasks.finish(work(), "again") == 7
+    assert len(tasks) == 0
