@@ -159,12 +159,12 @@ class Demux:
     """From a datagram's socket and source to the leg it belongs to."""
 
     def __init__(self) -> None:
-        self._single = np.full(8, -1, np.int64)
+        self._single = np.full(1, -1, np.int64)
         self._shared: dict[int, tuple[NDArray[np.uint64], NDArray[np.int64]]] = {}
 
     def build(self, legs: Legs, shared: set[int], sockets: int) -> None:
         """Set up anew after membership changed. `shared`: shared sockets; `sockets`: the highest index + 1."""
-        self._single = np.full(max(8, sockets), -1, np.int64)
+        self._single = np.full(sockets + 1, -1, np.int64)
         rows = np.flatnonzero(legs.live[: legs.n])
         on = legs.socket[rows]
         alone = ~np.isin(on, list(shared))
@@ -176,8 +176,9 @@ class Demux:
             self._shared[socket] = (legs.source[mine][order], mine[order])
 
     def rows(self, socket: NDArray[np.int32], source: NDArray[np.uint64]) -> NDArray[np.int64]:
-        """(n,) int64: the leg of each datagram, -1 if its source on a shared socket is nobody's."""
-        row: NDArray[np.int64] = self._single[socket]
+        """(n,) int64: the leg of each datagram, -1 if its source on a shared socket is nobody's, or its socket."""
+        # A socket may be lent that has no leg yet, or no more: those beyond the table are clipped to its last -1.
+        row: NDArray[np.int64] = self._single.take(socket, mode="clip")
         for index, (keys, legs) in self._shared.items():
             mine = socket == index
             everything = bool(mine.all())
