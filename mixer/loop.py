@@ -9,6 +9,7 @@ import os
 import resource
 import socket
 from collections.abc import Iterator
+from itertools import islice
 from typing import Final
 
 from mixer import clock
@@ -123,7 +124,7 @@ class Loop:
     def _send_stats(self) -> None:
         """One part of each answer that is owed."""
         for request_id, lines in list(self._stats):
-            part = [line for line, _ in zip(lines, range(STATS_PART), strict=False)]
+            part = list(islice(lines, STATS_PART))
             last = len(part) < STATS_PART
             figures = self.mixer.times.describe(_cpu_s()) if last else None
             self.control.send(Stats(request_id, part, last, figures))
