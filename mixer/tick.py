@@ -58,6 +58,8 @@ class Mixer:
         self.intake = Intake(self.legs, self.demux, self.tables, transport, self.rtcp, report, self._moved)
         self.times = TickTimes()
         self.packets_out = 0
+        self._malformed_before = 0
+        """In tables that are gone."""
         self.shared_sockets: set[int] = set()
         self._formats: dict[tuple[str, int], int] = {}
         self._next_table = 0
@@ -112,6 +114,7 @@ class Mixer:
         table.remove(int(self.legs.local[row]))
         self.legs.remove(row)
         if not table.live.any():
+            self._malformed_before += table.malformed
             del self.tables[number]
             self._formats = {key: at for key, at in self._formats.items() if at != number}
             self.mix.use({table.sample_rate for table in self.tables.values()})
@@ -261,4 +264,4 @@ class Mixer:
 
     def malformed(self) -> dict[str, int]:
         """Payloads that were not what their type says, for the counters of dropped packets."""
-        return {"payload": sum(table.malformed for table in self.tables.values())}
+        return {"payload": self._malformed_before + sum(table.malformed for table in self.tables.values())}
