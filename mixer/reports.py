@@ -79,7 +79,7 @@ class RtcpReports:
         if legs.out_packets[row]:
             sender = SenderInfo(
                 ntp_from_unix_ns(unix_ns),
-                int(legs.out_timestamp[row]) & 0xFFFFFFFF,
+                int(legs.out_timestamp[row] - legs.out_step[row]) & 0xFFFFFFFF,  # of the packet just sent
                 int(legs.out_packets[row]) & 0xFFFFFFFF,
                 int(legs.out_bytes[row]) & 0xFFFFFFFF,
             )
