@@ -16,6 +16,7 @@ from mixer.formats.base import FormatTable, Picked
 from mixer.legs import NO_SSRC, Demux, Legs
 from mixer.protocol import Address, Dtmf, LegConnected, Report
 from mixer.reports import RtcpReports
+from mixer.rtp.dtmf import Digit
 from mixer.rtp.header import DropReason, Headers, parse
 from mixer.transports.base import Batch, Transport
 from mixer.transports.libc import address_of
@@ -48,6 +49,8 @@ class Intake:
         self.dropped: Counter[str] = Counter()
         self.packets = 0
         self._headers = Headers(0)
+        self._pressing: set[int] = set()
+        """Rows of legs with a digit held down."""
 
     def take(self, batch: Batch, now_ns: int, tick: int) -> None:
         """Sort one batch. `tick` counts the mixer's ticks, the clock of digits."""
@@ -80,7 +83,7 @@ class Intake:
         n, headers, legs = batch.n, self._headers, self.legs
         ok, reason = headers.ok[:n], headers.reason[:n]
         rtcp = headers.is_rtcp[:n]
-        self._learn(batch, np.flatnonzero((rows >= 0) & ~legs.located[rows] & ~rtcp), rows, now_ns)
+        self._learn(batch, np.flatnonzero((rows >= 0) & ~legs.located[rows]), rows, now_ns)
         self.dropped["unknown_source"] += int(np.count_nonzero(rows < 0))
         self.dropped["wrong_source"] += int(np.count_nonzero((rows >= 0) & legs.located[rows] & ~ours))
         alive = ours & (ok | rtcp | (reason == DropReason.EMPTY))
@@ -120,7 +123,11 @@ class Intake:
         """Packets for legs whose far end is not known yet; none of them is played."""
         headers, legs = self._headers, self.legs
         self.dropped["unconfirmed_source"] += len(index)
-        for i in self._few(index, "learning_flood"):
+        for row in np.unique(rows[index[SLOW_PACKETS:]]).tolist():
+            learner = legs.learners[row]
+            if learner is not None:
+                learner.doubt()
+        for i in index[:SLOW_PACKETS].tolist():
             row, source = int(rows[i]), int(batch.source[i])
             learner = legs.learners[row]
             if learner is None or not headers.ok[i] or headers.payload_type[i] != legs.in_type[row]:
@@ -148,6 +155,9 @@ class Intake:
                 return False
             legs.in_ssrc_changes[row] += 1
             legs.reception.reset(row)
+            receiver = legs.dtmf[row]
+            if receiver is not None:
+                self._tell(row, receiver.reset())
             self.tables[int(legs.table[row])].restart(int(legs.local[row]))
             legs.sender_reports[row] = None
         legs.in_ssrc[row] = ssrc
@@ -165,17 +175,23 @@ class Intake:
             payload = batch.data[i, start : start + int(headers.payload_length[i])].tobytes()
             digits = receiver.feed(payload, int(headers.timestamp[i]), bool(headers.marker[i]), tick)
             self.tables[int(legs.table[row])].hush(int(legs.local[row]))
-            for digit in digits:
-                self._report(Dtmf(legs.call_ids[row], digit.digit, digit.duration_ms))
+            self._tell(row, digits)
+            if receiver.pressing:
+                self._pressing.add(row)
 
     def expire_digits(self, tick: int) -> None:
         """Digits whose end was never heard."""
         legs = self.legs
-        for row in np.flatnonzero(legs.live[: legs.n] & (legs.in_dtmf_type[: legs.n] >= 0)).tolist():
+        for row in list(self._pressing):
             receiver = legs.dtmf[row]
-            if receiver is not None and receiver.pressing:
-                for digit in receiver.expire(tick):
-                    self._report(Dtmf(legs.call_ids[row], digit.digit, digit.duration_ms))
+            if receiver is not None:  # else the leg is gone
+                self._tell(row, receiver.expire(tick))
+            if receiver is None or not receiver.pressing:
+                self._pressing.discard(row)
+
+    def _tell(self, row: int, digits: list[Digit]) -> None:
+        for digit in digits:
+            self._report(Dtmf(self.legs.call_ids[row], digit.digit, digit.duration_ms))
 
     def _count(self, batch: Batch, index: Rows, rows: Rows, now_ns: int) -> None:
         """Figures of packets that are a leg's own, audio or digits."""

@@ -22,6 +22,10 @@ class SourceLearner:
     count: int = 0
     first_ns: int = 0
 
+    def doubt(self) -> None:
+        """Packets came that nobody looked at: any of them may have been a competitor's."""
+        self.count = 0
+
     def feed(self, source: int, ssrc: int, sequence: int, arrival_ns: int) -> bool:
         """Take a valid packet of the agreed payload type; True when its source has qualified."""
         follows = self.count > 0 and (source, ssrc) == (self.source, self.ssrc)
