@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable
 
+from mixer.checks import fault_in_leg, is_gain
 from mixer.protocol import (
     AddLeg,
     Address,
@@ -20,7 +21,7 @@ from mixer.protocol import (
 )
 from mixer.tick import Mixer, UnknownCodecError
 from mixer.transports.base import Transport
-from mixer.transports.libc import address_of
+from mixer.transports.libc import address_key, address_of
 
 
 class Commands:
@@ -45,7 +46,12 @@ class Commands:
             self._send(Refused(command.request_id, refusal))
 
     def _lend(self, command: LendSocket, fd: int) -> None:
-        index = self._transport.lend(command.socket_id, fd, command.shared)
+        try:
+            index = self._transport.lend(command.socket_id, fd, command.shared)
+        except (OSError, ValueError) as error:
+            os.close(fd)
+            self._send(Refused(command.request_id, str(error)))
+            return
         self._sockets[command.socket_id] = index
         if command.shared:
             self._mixer.shared_sockets.add(index)
@@ -92,6 +98,9 @@ class Commands:
         index = self._sockets.get(command.socket_id)
         if index is None:
             return "no such socket"
+        fault = fault_in_leg(command)
+        if fault:
+            return fault
         legs = self._mixer.legs
         if command.call_id in legs.row_of:
             return "the call has a leg already"
@@ -100,6 +109,8 @@ class Commands:
             return "the socket has a leg already"
         if shared and command.remote is None:
             return "on a shared socket the far end's address must be known"
+        if shared and self._is_taken(index, command.remote):
+            return "a leg on this socket has that address already"
         try:
             self._mixer.add(command, index, now_ns)
         except UnknownCodecError as error:
@@ -107,9 +118,16 @@ class Commands:
         self._send(Done(command.request_id))
         return ""
 
+    def _is_taken(self, index: int, remote: Address | None) -> bool:
+        legs = self._mixer.legs
+        key = address_key(remote.ip, remote.port) if remote else 0
+        return any(int(legs.socket[row]) == index and int(legs.source[row]) == key for row in legs.row_of.values())
+
     def _update(self, command: UpdateLeg) -> str:
         if command.call_id not in self._mixer.legs.row_of:
             return "no such leg"
+        if command.gain is not None and not is_gain(command.gain):
+            return "bad gain"
         self._mixer.update(command.call_id, command.heard, command.hears, command.gain)
         self._send(Done(command.request_id))
         return ""

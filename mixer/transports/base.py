@@ -58,7 +58,10 @@ class Transport(Protocol):
     """Lent sockets, seen by the tick."""
 
     def lend(self, socket_id: int, fd: int, shared: bool) -> int:
-        """Take a bound socket, now the transport's own. Returns its index, used again after `release`."""
+        """Take a bound socket, now the transport's own. Returns its index, used again after `release`.
+
+        OSError or ValueError if it is no UDP socket: then `fd` is still the caller's.
+        """
 
     def release(self, index: int) -> None:
         """Close the transport's copy of a socket."""

@@ -100,6 +100,9 @@ class UdpTransport:
     def lend(self, socket_id: int, fd: int, shared: bool) -> int:
         """See `Transport.lend`."""
         lent = _Socket(socket.socket(fileno=fd), shared)
+        if (lent.socket.family, lent.socket.type) != (socket.AF_INET, socket.SOCK_DGRAM):
+            lent.socket.detach()
+            raise ValueError("no UDP socket over IPv4")
         lent.socket.setblocking(False)
         index = self._free.pop() if self._free else len(self._sockets)
         self._sockets[index] = lent
