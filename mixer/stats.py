@@ -65,7 +65,7 @@ def leg_stats(legs: Legs, row: int, table: FormatTable, work_ms: float) -> LegSt
         packets_out=int(legs.out_packets[row]),
         lost=max(0, int(legs.reception.lost()[row])),
         late=int(table.playout.late[local]),
-        duplicates=int(table.duplicates[local]),
+        duplicates=int(table.duplicates[local] + table.playout.repeated[local]),
         concealed=int(table.concealed[local]),
         jitter_ms=round(float(legs.reception.jitter[row]) * 1000 / rate, 2),
         buffer_ms=round(waited_ms, 1),

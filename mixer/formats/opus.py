@@ -31,9 +31,9 @@ class OpusTable(FormatTable):
     COLUMNS: ClassVar[tuple[str, ...]] = (*FormatTable.COLUMNS, "hang", "_silent_stretch")
 
     def __init__(self, capacity: int, bitrate: int, complexity: int, skip_silent_above: int) -> None:
-        super().__init__(capacity, 48000, TICK_SAMPLES, Playout(capacity, SLOT_SAMPLES, 2, HORIZON))
         self.skip_silent_above = skip_silent_above
         self.ring = SlotRing(capacity, SLOTS, SLOT_BYTES)
+        super().__init__(capacity, 48000, TICK_SAMPLES, Playout(capacity, SLOT_SAMPLES, 2, HORIZON, self.ring, 1))
         self.decoding = OpusDecoding(capacity, self.ring, self.playout)
         self.encoding = OpusEncoding(capacity, bitrate, complexity)
         self.hang = np.zeros(capacity, np.int32)
@@ -96,10 +96,10 @@ class OpusTable(FormatTable):
 
     def pop(self) -> None:
         """See FormatTable."""
+        quiet = self._soft()
         self.begin_tick()
         n, playout = self.n, self.playout
         frames = self.frames[:n]
-        quiet = ~self.contributes[:n]
         playing, skipping = playout.advance(n, quiet)
         have = self._listen(playing)
         decoded = self._to_decode(playing, have)

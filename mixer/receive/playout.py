@@ -15,14 +15,17 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from mixer.receive.ring import SlotRing
 from mixer.rtp.sequence import difference
 
 TICK_NS: Final = 20_000_000
 WINDOW_TICKS: Final = 100
 """How long every packet must have had time to spare before the wait is shortened."""
-PATIENCE_TICKS: Final = 50
+PATIENCE_TICKS: Final = 33
 """How long a leg looks for a silent slot to skip before it skips a sounding one."""
 STRAYS: Final = 4
+SPARE_TICKS: Final = 4
+"""Left free of the ring when the wait is at its longest, for packets that come early."""
 NEVER: Final = np.int32(1_000_000)
 """`missed` of a leg that has not played anything yet."""
 
@@ -32,11 +35,17 @@ Rows = NDArray[np.int64]
 class Playout:
     """Playing positions of the legs of one format, as columns.
 
-    `slot_ts`: RTP timestamp units in a slot; `slots_per_tick`: 1, or 2 for Opus; `horizon`: slots that may wait.
+    `slot_ts`: RTP timestamp units in a slot; `slots_per_tick`: 1, or 2 for Opus; `horizon`: slots that may wait in
+    `ring`; `whole_bytes`: a slot of the ring with so many is complete. The ring is only asked whether a packet that
+    comes late has come before.
     """
 
-    def __init__(self, capacity: int, slot_ts: int, slots_per_tick: int, horizon: int) -> None:
+    def __init__(
+        self, capacity: int, slot_ts: int, slots_per_tick: int, horizon: int, ring: SlotRing, whole_bytes: int
+    ) -> None:
         self.slot_ts, self.slots_per_tick, self.horizon = slot_ts, slots_per_tick, horizon
+        self.ring, self.whole_bytes = ring, whole_bytes
+        self._longest_ns = (horizon // slots_per_tick - SPARE_TICKS) * TICK_NS
         self.started = np.zeros(capacity, bool)
         self.play = np.zeros(capacity, np.int64)
         self.play_ts = np.zeros(capacity, np.uint32)
@@ -50,6 +59,8 @@ class Playout:
         self.aim_ns = np.zeros(capacity, np.int64)
         self.max_ns = np.zeros(capacity, np.int64)
         self.late = np.zeros(capacity, np.int64)
+        self.repeated = np.zeros(capacity, np.int64)
+        """Packets that came again after they were played."""
 
     def grow(self, capacity: int) -> None:
         """Make room; rows keep their values."""
@@ -61,9 +72,9 @@ class Playout:
 
     def open(self, row: int, margin_ms: int, max_ms: int) -> None:
         """Start afresh for a new leg."""
-        self.late[row] = 0
+        self.late[row] = self.repeated[row] = 0
         self.aim_ns[row] = margin_ms * 1_000_000
-        self.max_ns[row] = max(max_ms, margin_ms + 20) * 1_000_000
+        self.max_ns[row] = min(max(max_ms, margin_ms + 20) * 1_000_000, self._longest_ns)
         self.restart(row)
 
     def restart(self, row: int) -> None:
@@ -141,12 +152,17 @@ class Playout:
         if 0 <= slot[i] < self.horizon:
             margin[i] = age_ns[i] + slot[i] // self.slots_per_tick * TICK_NS
             return
+        near = -self.horizon <= slot[i] < 0
+        if near and self.ring.arrived(row, int(self.play[row] + slot[i]), self.whole_bytes):
+            self.repeated[row] += 1
+            slot[i] = -1
+            return
         self.strays[row] += 1
         idle = self.missed[row] > STRAYS
         lacking_ns = int(self.aim_ns[row] - margin[i])
         ticks = -(-lacking_ns // TICK_NS)
-        near = -self.horizon <= slot[i] < 0
         if (idle and not near) or (idle and self.missed[row] > WINDOW_TICKS) or self.strays[row] >= STRAYS:
+            self.play[row] += self.horizon  # past whatever waits: it is of the time before the jump
             self._start(row, int(timestamp[i]), int(age_ns[i]))
             slot[i] = self._distance(row, int(timestamp[i])) // self.slot_ts
             offset[i], margin[i] = 0, age_ns[i] + slot[i] // self.slots_per_tick * TICK_NS
@@ -178,6 +194,7 @@ class Playout:
             skipping &= quiet | (self.patience[:n] <= 0)
             self.excess[:n][skipping] -= 1
             self.patience[:n][skipping] = PATIENCE_TICKS
+            self.low_ns[:n][skipping] -= TICK_NS
             self.wait_ns[:n][skipping] -= TICK_NS
             self.jump(np.flatnonzero(skipping))
         return playing, skipping

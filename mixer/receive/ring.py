@@ -79,6 +79,11 @@ class SlotRing:
         held: NDArray[np.bool_] = self.key[self.index[:n], slot & self.mask] == slot
         return held
 
+    def arrived(self, row: int, slot: int, least_bytes: int) -> bool:
+        """So much of one leg's slot has come, and nothing was stored over it since; also if it was played already."""
+        place = slot & self.mask
+        return bool(self.key[row, place] == slot and self.filled[row, place] >= least_bytes)
+
     def read(self, n: int, slot: Rows) -> NDArray[np.uint8]:
         """(n, slot_bytes) uint8: what the first `n` legs hold in the places of these slots, right or wrong."""
         payload: NDArray[np.uint8] = self.data[self.index[:n], slot & self.mask]
