@@ -31,6 +31,8 @@ CONCEAL_TICKS: Final = 3
 
 FEW: Final = 4
 """Where fewer than one in so many rows say something, picking them out is cheaper than summing zeros."""
+SOFT: Final = 256.0
+"""42 dB below full scale: no speech peaks below that, but the noise between words does."""
 HUSHED_TICKS: Final = 10
 """Past the point where any format still conceals."""
 
@@ -87,6 +89,7 @@ class FormatTable(ABC):
         "hears",
         "gain",
         "gain_before",
+        "untouched",
         "contributes",
         "duplicates",
         "concealed",
@@ -108,6 +111,8 @@ class FormatTable(ABC):
         self.hears = np.zeros(capacity, bool)
         self.gain = np.zeros(capacity, np.float32)
         self.gain_before = np.zeros(capacity, np.float32)
+        self.untouched = np.zeros(capacity, bool)
+        """What the leg said in this tick is what came in, at unity gain."""
         self.contributes = np.zeros(capacity, bool)
         self.duplicates = np.zeros(capacity, np.int64)
         self.concealed = np.zeros(capacity, np.int64)
@@ -146,6 +151,7 @@ class FormatTable(ABC):
     def remove(self, row: int) -> None:
         """Take a leg's row back."""
         self.live[row] = self.hears[row] = self.contributes[row] = False
+        self.gain[row] = self.gain_before[row] = 1.0  # so that an empty row is no reason to multiply
         self.history[:, row] = 0
         self.said[row] = 0
         self.playout.restart(row)
@@ -205,7 +211,9 @@ class FormatTable(ABC):
         contributing = int(np.count_nonzero(self.contributes[:n]))
         self.said = self.frames
         if contributing:
-            if not ((gain == 1).all() and (before == 1).all()):
+            np.equal(gain, 1, out=self.untouched[:n])
+            self.untouched[:n] &= before == 1
+            if not self.untouched[:n].all():
                 np.copyto(self._gained[:n], self.frames[:n])
                 apply_gain(self._gained[:n], before, gain)
                 self.said = self._gained
@@ -234,21 +242,33 @@ class FormatTable(ABC):
 
     def _limit_own(self, total: NDArray[np.float32], own: Rows) -> NDArray[np.int16]:
         """Mix-minus of the legs `own`: (len(own), samples) int16, a view that the next tick writes over."""
-        k = len(own)
-        if not k:
-            return self.pcm[:0]
+        k, n = len(own), self.n
         mix, pcm = self._mix[:k], self.pcm[:k]
-        if k == self.n:
+        # Whoever changes between the shared mix and one of his own goes on at the gain he heard last.
+        if k == n:
             np.subtract(total, self.said[:k], out=mix)
             limit(mix, self.limiter_gain[:k], self.sample_rate)
+            self.shared_limiter_gain[0] = self.limiter_gain[:k].min(initial=1)
         else:
-            np.subtract(total, self.said[own], out=mix)
             gains = self.limiter_gain[own]
+            self.limiter_gain[:n] = self.shared_limiter_gain
+            if not k:
+                return pcm
+            np.subtract(total, self.said[own], out=mix)
             limit(mix, gains, self.sample_rate)
             self.limiter_gain[own] = gains
         np.rint(mix, out=mix)
         np.copyto(pcm, mix, casting="unsafe")
         return pcm
+
+    def _soft(self) -> Flags:
+        """(n,) bool: legs whose last frame was so soft that dropping the one after it is not heard."""
+        n = self.n
+        quiet: Flags = ~self.contributes[:n]
+        looking = np.flatnonzero(self.playout.excess[:n] > 0)
+        if len(looking):
+            quiet[looking] |= np.abs(self.frames[looking]).max(axis=1) < SOFT
+        return quiet
 
     def _missing(self, have: Flags) -> Rows:
         """Count the tick for rows without `have`; returns those to be concealed, which played in the last 60 ms."""

@@ -73,9 +73,8 @@ class G722Table(SampledTable):
         own: Rows = np.flatnonzero(self.contributes[:n] & hears)
         self._limit_shared(total)
         heard: list[NDArray[np.int16]] = [self.shared_pcm[0] if hear else self._quiet for hear in hears.tolist()]
-        if len(own):
-            for row, pcm in zip(own.tolist(), self._limit_own(total, own), strict=True):
-                heard[row] = pcm
+        for row, pcm in zip(own.tolist(), self._limit_own(total, own), strict=True):
+            heard[row] = pcm
         for encoder, pcm, payload in zip(self._encoders, heard, self.own_payload, strict=False):
             if encoder is not None:
                 encoder.encode(pcm, payload)

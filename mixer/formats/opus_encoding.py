@@ -33,6 +33,8 @@ class OpusEncoding:
         self.stream = np.full(capacity, SILENCE, np.int8)
         """Which stream each leg is sent: MIX, SILENCE or OWN."""
         self.same_ticks = np.zeros(capacity, np.int32)
+        """For how long each leg on a stream of its own has wanted `wanted`."""
+        self.wanted = np.full(capacity, OWN, np.int8)
         self.payload = np.zeros((capacity, opus.MAX_PAYLOAD_BYTES), np.uint8)
         self.length = np.zeros(capacity, np.int32)
 
@@ -41,7 +43,7 @@ class OpusEncoding:
 
     def grow(self, capacity: int) -> None:
         """Make room for more legs."""
-        for name in ("stream", "same_ticks", "payload", "length"):
+        for name in ("stream", "same_ticks", "wanted", "payload", "length"):
             old = getattr(self, name)
             larger = np.zeros((capacity, *old.shape[1:]), old.dtype)
             larger[: len(old)] = old
@@ -115,7 +117,8 @@ class OpusEncoding:
         shared_length = np.where(stream == MIX, self._shared_length[MIX], self._shared_length[SILENCE])
         length = np.where(mine, self.length[:n], shared_length)
         returning = mine & (wants != OWN) & live
-        self.same_ticks[:n] = np.where(returning, self.same_ticks[:n] + 1, 0)
+        self.same_ticks[:n] = np.where(returning & (wants == self.wanted[:n]), self.same_ticks[:n] + 1, returning)
+        self.wanted[:n] = wants
         back = returning & (self.same_ticks[:n] >= HANGOVER_TICKS)
         stream[back] = wants[back]
         return address, length

@@ -32,10 +32,11 @@ class SampledTable(FormatTable):
 
     def __init__(self, capacity: int, sample_rate: int, clock_rate: int, bytes_per_unit: int) -> None:
         step = clock_rate // 50
-        super().__init__(capacity, sample_rate, step, Playout(capacity, step, 1, HORIZON))
         self.bytes_per_unit = bytes_per_unit
         self.payload_bytes = step * bytes_per_unit
         self.ring = SlotRing(capacity, SLOTS, self.payload_bytes)
+        playout = Playout(capacity, step, 1, HORIZON, self.ring, self.payload_bytes)
+        super().__init__(capacity, sample_rate, step, playout)
         self.quiet_row = np.full((1, self.payload_bytes), self.silence, np.uint8)
         """The payload of a tick of silence."""
         self.shared_payload = np.zeros((1, self.payload_bytes), np.uint8)
@@ -98,9 +99,9 @@ class SampledTable(FormatTable):
 
     def pop(self) -> None:
         """See FormatTable."""
+        quiet = self._soft()
         self.begin_tick()
         n, playout = self.n, self.playout
-        quiet = ~self.contributes[:n]
         playing, skipping = playout.advance(n, quiet)
         slot = playout.play[:n]
         have = self.ring.has(n, slot) & playing
@@ -184,8 +185,9 @@ class SampledTable(FormatTable):
                 self._encode(self.shared_pcm, self.shared_payload)
             address[hears] = self.shared_payload.ctypes.data
         self._shared_given = False
+        own_pcm = self._limit_own(total, own)
         if len(own):
-            self._encode(self._limit_own(total, own), self.own_payload[: len(own)])
+            self._encode(own_pcm, self.own_payload[: len(own)])
             first = np.uint64(self.own_payload.ctypes.data)
             address[own] = first + np.arange(len(own), dtype=np.uint64) * np.uint64(self.payload_bytes)
         rows = self.leg_rows[:n][self.live[:n]]
@@ -194,7 +196,7 @@ class SampledTable(FormatTable):
 
     def sole_payload(self, row: int) -> NDArray[np.uint8] | None:
         """See FormatTable: only an untouched frame at unity gain passes through bit by bit."""
-        if self._whole[row] and self.said is self.frames:
+        if self._whole[row] and self.untouched[row] and self.shared_limiter_gain[0] == 1:
             payload: NDArray[np.uint8] = self.received[row]
             return payload
         return None
