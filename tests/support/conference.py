@@ -14,6 +14,7 @@ from mixer.tick import TICK_NS, Mixer
 from mixer.transports.libc import address_key
 from tests.support.memory_transport import MemoryTransport
 from tests.support.network import Conditions, Link
+from tests.support.opus_sender import OpusSender
 
 RATES = {"pcmu": 8000, "pcma": 8000, "g722": 16000, "l16": 16000, "opus": 48000}
 TYPES = {"pcmu": 0, "pcma": 8, "g722": 9, "l16": 96, "opus": 111}
@@ -23,8 +24,8 @@ SHARED_SOCKET = 1000
 class Coder:
     """One direction's codec at a caller; independent of what the mixer keeps, though of the same kernels."""
 
-    def __init__(self, codec: Codec, rate: int, opus_options: dict[str, Any]) -> None:
-        self.codec, self.samples = codec, rate // 50
+    def __init__(self, codec: Codec, rate: int, opus_options: dict[str, Any], sender: OpusSender | None) -> None:
+        self.codec, self.samples, self.sender = codec, rate // 50, sender
         self.state: Any = None
         if codec == "g722":
             self.state = (g722.Encoder(), g722.Decoder())
@@ -32,6 +33,8 @@ class Coder:
             self.state = (opus.Encoder(48000, **opus_options), opus.Decoder(48000))
 
     def encode(self, pcm: NDArray[np.int16]) -> bytes:
+        if self.sender is not None:
+            return self.sender.encode(pcm)
         match self.codec:
             case "pcmu" | "pcma":
                 table = g711.MULAW_ENCODE if self.codec == "pcmu" else g711.ALAW_ENCODE
@@ -85,6 +88,8 @@ class Caller:
     ssrc: int = 0
     ticks: int = 0
     sending: bool = True
+    scheduled: list[tuple[int, bytes]] = field(default_factory=list)
+    """Datagrams it sends besides, in order: (time by the conference's clock, datagram)."""
     got: list[bytes] = field(default_factory=list)
     rtcp: list[bytes] = field(default_factory=list)
     said: list[bytes] = field(default_factory=list)
@@ -147,6 +152,7 @@ class VirtualConference:
         phase_ms: float | None = None,
         playout: Playout | None = None,
         opus_options: dict[str, Any] | None = None,
+        opus_sender: OpusSender | None = None,
         dtmf: int | None = None,
         **leg: Any,
     ) -> Caller:
@@ -158,7 +164,7 @@ class VirtualConference:
         phase_ns = int((number * 7.3 % 20 if phase_ms is None else phase_ms) * 1e6)
         caller = Caller(
             call_id, codec, rate, key, socket, address, Link(conditions or Conditions(), number + 1),
-            Coder(codec, rate, opus_options or {}), phase_ns, pcm, ssrc=0x1000 + number,
+            Coder(codec, rate, opus_options or {}, opus_sender), phase_ns, pcm, ssrc=0x1000 + number,
         )  # fmt: skip
         self.callers[call_id] = caller
         self._by_key[(socket, key)] = caller
@@ -191,6 +197,9 @@ class VirtualConference:
                 packet = caller.packet()
                 if packet:
                     caller.link.send(packet, before + caller.phase_ns)
+                while caller.scheduled and caller.scheduled[0][0] <= self.now_ns:
+                    at_ns, datagram = caller.scheduled.pop(0)
+                    caller.link.send(datagram, at_ns)
                 for arrival_ns, datagram in caller.link.arrived(self.now_ns):
                     arriving.append((caller.socket, caller.key, datagram, arrival_ns))
             self.transport.arriving += sorted(arriving, key=lambda item: item[3])
@@ -213,10 +222,15 @@ def tone(frequency_hz: float, seconds: float, rate: int, amplitude: float = 3000
 
 
 def amplitude_at(pcm: NDArray[np.float32], frequency_hz: float, rate: int) -> float:
-    """Amplitude of a frequency in a signal, by a windowed DFT bin (flat within a bin, -60 dB elsewhere)."""
-    window = np.blackman(len(pcm))
-    turn = np.exp(-2j * np.pi * frequency_hz * np.arange(len(pcm)) / rate)
-    return float(2 * np.abs(np.sum(pcm * window * turn)) / window.sum())
+    """Amplitude of a frequency in a signal: root mean square over windows of 100 ms that overlap by half.
+
+    The windows make it blind to phase, which a leg that waits a tick longer shifts; -60 dB are left 30 Hz away.
+    """
+    size = rate // 10
+    window = np.blackman(size)
+    turn = window * np.exp(-2j * np.pi * frequency_hz * np.arange(size) / rate)
+    parts = np.lib.stride_tricks.sliding_window_view(pcm, size)[:: size // 2]
+    return float(np.sqrt(np.mean(np.abs(2 * (parts @ turn) / window.sum()) ** 2)))
 
 
 def matrix(callers: Sequence[Caller], frequencies: Sequence[float], skip_s: float = 0.5) -> NDArray[np.float64]:

@@ -46,7 +46,12 @@ class MemoryTransport:
         batch.n = len(taken)
         for i, (socket, source, data, arrival_ns) in enumerate(taken):
             batch.data[i, : len(data)] = np.frombuffer(data[:DATAGRAM_BYTES], np.uint8)
-            batch.length[i], batch.source[i], batch.socket[i], batch.arrival_ns[i] = len(data), source, socket, arrival_ns
+            batch.length[i], batch.source[i], batch.socket[i], batch.arrival_ns[i] = (
+                len(data),
+                source,
+                socket,
+                arrival_ns,
+            )
 
     def route(self, out: Outgoing, rows: NDArray[np.int64], sockets: NDArray[np.int64]) -> None:
         self._out, self._rows, self._sockets = out, rows, sockets

@@ -15,6 +15,8 @@ class Conditions:
     reorder: float = 0.0
     """Share that is held back by `reorder_ms`, so that later ones overtake."""
     reorder_ms: float = 30.0
+    duplicate_ms: float = 0.0
+    """How much later than the first the copy comes."""
     jitter_ms: float = 0.0
     """Uniform extra delay."""
     delay_ms: float = 3.0
@@ -37,8 +39,10 @@ class Link:
             self.lost += 1
             return
         delay_ms = c.delay_ms + c.jitter_ms * chance[1] + (c.reorder_ms if chance[2] < c.reorder else 0.0)
-        for _ in range(1 + (chance[3] < c.duplicate)):
-            heapq.heappush(self._flying, (now_ns + int(delay_ms * 1e6), self._count, datagram))
+        for copy in range(1 + (chance[3] < c.duplicate)):
+            heapq.heappush(
+                self._flying, (now_ns + int((delay_ms + copy * c.duplicate_ms) * 1e6), self._count, datagram)
+            )
             self._count += 1
 
     def arrived(self, until_ns: int) -> list[tuple[int, bytes]]:
