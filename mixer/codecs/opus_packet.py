@@ -42,6 +42,15 @@ def _vad_bits() -> npt.NDArray[np.uint8]:
     return bits
 
 
+def _fec_bits() -> npt.NDArray[np.uint8]:
+    """Which bit of the second byte is the LBRR flag of mono or mid, by TOC byte; 0 where it can't be read.
+
+    It follows the VAD flags: see `_vad_bits`.
+    """
+    flags = np.maximum(1, _frame_samples() // 960)
+    return np.where(_vad_bits(), 0x80 >> flags, 0).astype(np.uint8)
+
+
 def _packet_samples() -> npt.NDArray[np.int16]:
     """Samples at 48 kHz of a packet, by its first two bytes; 0 if none starts so (RFC 6716 section 3.2)."""
     toc, second = _EVERY_PAIR[:, 0], _EVERY_PAIR[:, 1]
@@ -58,9 +67,16 @@ def _nobody_speaks() -> npt.NDArray[np.bool_]:
     return nobody
 
 
+def _recovers() -> npt.NDArray[np.bool_]:
+    """Whether a packet says that it holds the frame before it once more, by its first two bytes."""
+    said: npt.NDArray[np.bool_] = (_EVERY_PAIR[:, 1] & _fec_bits()[_EVERY_PAIR[:, 0]]) != 0
+    return said
+
+
 _EVERY_PAIR: Final = np.arange(65536, dtype=np.uint16)[:, np.newaxis].view(np.uint8)
 _SAMPLES: Final = _packet_samples()
 _NOBODY: Final = _nobody_speaks()
+_RECOVERS: Final = _recovers()
 
 
 def durations_samples(
@@ -98,3 +114,13 @@ def says_silent(first_two_bytes: npt.NDArray[np.uint8], lengths: npt.NDArray[np.
     silent = _NOBODY[first_two_bytes.view(np.uint16)[:, 0]]
     silent |= lengths <= 2
     return silent
+
+
+def carries_fec(first_two_bytes: npt.NDArray[np.uint8], lengths: npt.NDArray[np.integer]) -> npt.NDArray[np.bool_]:
+    """Return which packets, (n,) bool, say that they hold the frame before them once more (RFC 6716 section 2.1.7).
+
+    False means only that the packet doesn't say so. Arguments as for `durations_samples`.
+    """
+    recovers = _RECOVERS[first_two_bytes.view(np.uint16)[:, 0]]
+    recovers &= lengths > 2
+    return recovers

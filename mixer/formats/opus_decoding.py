@@ -34,6 +34,8 @@ class OpusDecoding:
         self.decoders: list[opus.Decoder | None] = [None] * capacity
         self.samples = np.zeros((capacity, ring.slots), np.int32)
         self.silent = np.zeros((capacity, ring.slots), bool)
+        self.fec = np.zeros(capacity, bool)
+        """The sender is known to repeat each frame in the packet after it."""
         self.left = np.zeros(capacity, np.int32)
         self.awake = np.zeros(capacity, bool)
         """The decoder has seen every packet up to now."""
@@ -44,7 +46,7 @@ class OpusDecoding:
 
     def grow(self, capacity: int) -> None:
         """Make room for more legs."""
-        for name in ("samples", "silent", "left", "awake", "_ahead"):
+        for name in ("samples", "silent", "fec", "left", "awake", "_ahead"):
             old = getattr(self, name)
             larger = np.zeros((capacity, *old.shape[1:]), old.dtype)
             larger[: len(old)] = old
@@ -55,7 +57,7 @@ class OpusDecoding:
         """Forget a leg's stream."""
         self.decoders[row] = None
         self.left[row] = 0
-        self.awake[row] = False
+        self.awake[row] = self.fec[row] = False
 
     def sleep(self, rows: NDArray[np.int64]) -> None:
         """These legs are not decoded in this tick: their decoders fall behind."""
@@ -129,6 +131,8 @@ class OpusDecoding:
         if self.playout.missed[row] >= CONCEAL_TICKS:
             out[:samples] = 0
             return samples
+        if self.fec[row]:
+            self.playout.look_ahead(row, blind=not self._holds(row, following))
         if self._holds(row, following) and self.samples[row, place] == samples:
             # FEC tells of the frame just before; without any in the packet libopus conceals.
             got = decoder.decode_fec(self._address(row, place), int(self.ring.filled[row, place]), out, samples)

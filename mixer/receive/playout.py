@@ -23,6 +23,8 @@ WINDOW_TICKS: Final = 100
 """How long every packet must have had time to spare before the wait is shortened."""
 PATIENCE_TICKS: Final = 33
 """How long a leg looks for a silent slot to skip before it skips a sounding one."""
+AHEAD_WINDOWS: Final = 15
+"""Half a minute after the last loss, the packet after a hole is not waited for any more."""
 STRAYS: Final = 4
 SPARE_TICKS: Final = 4
 """Left free of the ring when the wait is at its longest, for packets that come early."""
@@ -56,7 +58,10 @@ class Playout:
         self.strays = np.zeros(capacity, np.int32)
         self.low_ns = np.full(capacity, TICK_NS * 1000, np.int64)
         self.wait_ns = np.zeros(capacity, np.float64)
+        self.least_ns = np.zeros(capacity, np.int64)
         self.aim_ns = np.zeros(capacity, np.int64)
+        """`least_ns`, or a tick more while `ahead` windows last."""
+        self.ahead = np.zeros(capacity, np.int32)
         self.max_ns = np.zeros(capacity, np.int64)
         self.late = np.zeros(capacity, np.int64)
         self.repeated = np.zeros(capacity, np.int64)
@@ -73,7 +78,7 @@ class Playout:
     def open(self, row: int, margin_ms: int, max_ms: int) -> None:
         """Start afresh for a new leg."""
         self.late[row] = self.repeated[row] = 0
-        self.aim_ns[row] = margin_ms * 1_000_000
+        self.least_ns[row] = margin_ms * 1_000_000
         self.max_ns[row] = min(max(max_ms, margin_ms + 20) * 1_000_000, self._longest_ns)
         self.restart(row)
 
@@ -81,7 +86,8 @@ class Playout:
         """Forget the stream; the next packet sets the position anew."""
         self.started[row] = False
         self.missed[row] = NEVER
-        self.stall[row] = self.excess[row] = self.patience[row] = self.strays[row] = 0
+        self.stall[row] = self.excess[row] = self.patience[row] = self.strays[row] = self.ahead[row] = 0
+        self.aim_ns[row] = self.least_ns[row]
         self.low_ns[row] = TICK_NS * 1000
 
     def place(self, rows: Rows, timestamp: NDArray[np.uint32], age_ns: NDArray[np.int64]) -> tuple[Rows, Rows]:
@@ -209,12 +215,25 @@ class Playout:
         self.play[:n] += np.where(playing, self.slots_per_tick, 0)
         self.play_ts[:n] += np.where(playing, self.slots_per_tick * self.slot_ts, 0).astype(np.uint32)
 
+    def look_ahead(self, row: int, blind: bool) -> None:
+        """A hole of this leg is filled best from the packet after it: for some time, have that one there as well.
+
+        `blind`: this time it was not; if that is because packets wait too short a time, the leg waits a tick more.
+        """
+        self.ahead[row] = AHEAD_WINDOWS
+        self.aim_ns[row] = self.least_ns[row] + TICK_NS
+        short = self.low_ns[row] < TICK_NS and self.wait_ns[row] + TICK_NS <= self.max_ns[row]
+        if blind and short:
+            self.stall[row] = max(int(self.stall[row]), 1)
+
     def review(self, n: int) -> None:
         """At the end of each window: legs whose every packet waited a tick longer than it need shall skip."""
         spare = (self.low_ns[:n] - self.aim_ns[:n]) // TICK_NS
         measured = self.low_ns[:n] < TICK_NS * 500
         self.excess[:n] = np.where(measured & self.started[:n] & (spare > 0), spare, 0)
         self.patience[:n] = PATIENCE_TICKS
+        np.maximum(self.ahead[:n] - 1, 0, out=self.ahead[:n])
+        np.copyto(self.aim_ns[:n], self.least_ns[:n], where=self.ahead[:n] == 0)
         self.low_ns[:n] = TICK_NS * 1000
 
     def depth_ms(self, row: int) -> float:
