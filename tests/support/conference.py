@@ -104,8 +104,10 @@ class Caller:
         samples = self.rate // 50
         start = self.ticks * samples
         self.ticks += 1
+        if self.pcm is None:
+            return None
         header = self.header()
-        if self.pcm is None or not self.sending:
+        if not self.sending:
             return None
         pcm = self.pcm[start : start + samples]
         if len(pcm) < samples:
