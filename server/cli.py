@@ -26,6 +26,8 @@ See `python -m server run --help` for its options. All settings can be given as 
 
 LAZY: Final = {
     "call": ("server.caller.cli", "Join a conference over RTP: play a file into it, save what is heard."),
+    "ls": ("server.watch.ls", "List the conferences in progress, or the participants of one."),
+    "watch": ("server.watch.watch", "Print what happens, one event a line."),
     "demo": ("server.demo", "Three voices talk with each other through a real server; prints who heard whom."),
 }
 """Commands of other modules: each module has a function of the command's name."""

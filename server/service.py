@@ -192,11 +192,9 @@ class Service:
         """Return a conference by id, or by name in progress."""
         return await history.find_conference(self.context, project_id, reference)
 
-    async def list_conferences(
-        self, project_id: str, status: str | None, name: str | None, limit: int
-    ) -> list[ConferenceSummary]:
+    async def list_conferences(self, project_id: str, page: history.Page) -> list[ConferenceSummary]:
         """Return a project's conferences, the newest first."""
-        return await history.list_conferences(self.context, project_id, status, name, limit)
+        return await history.list_conferences(self.context, project_id, page)
 
     async def events(self, project_id: str, reference: str, after: int, limit: int) -> tuple[list[dict[str, Any]], int]:
         """Return a conference's EVENTs after a sequence number, and the last number there is."""

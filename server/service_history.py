@@ -3,11 +3,12 @@
 A project finds its own conferences only; another's is as unknown as one that never was.
 """
 
+from dataclasses import dataclass
 from typing import Any
 
 from server.conference.model import Conference
 from server.conference.views import ConferenceSummary, summarize
-from server.errors import ParleyError
+from server.errors import ParleyError, invalid
 from server.journal import JournalUnavailable
 from server.service_context import Context
 
@@ -26,12 +27,26 @@ async def find_conference(context: Context, project_id: str, reference: str) -> 
     return conference
 
 
-async def list_conferences(
-    context: Context, project_id: str, status: str | None, name: str | None, limit: int
-) -> list[ConferenceSummary]:
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Which conferences a list is to hold: None is any."""
+
+    status: str | None = None
+    name: str | None = None
+    limit: int = 100
+    before: str | None = None
+    """Id of the last conference of the page before."""
+
+
+async def list_conferences(context: Context, project_id: str, page: Page) -> list[ConferenceSummary]:
     """Return a project's conferences, the newest first; those in progress as they are this moment."""
     try:
-        stored = await context.journal.list_conferences(status, name, limit, project_id=project_id)
+        last = None if page.before is None else await context.journal.summary(page.before)
+        if page.before is not None and (last is None or last.project_id != project_id):
+            raise invalid("before", f"there is no conference {page.before!r}")
+        stored = await context.journal.list_conferences(
+            page.status, page.name, page.limit, project_id=project_id, before=last
+        )
     except JournalUnavailable as error:
         raise _unreadable() from error
     current = {live.conference_id: summarize(live.conference) for live in context.live.all()}

@@ -9,6 +9,7 @@ from server.api.access import Project, ServiceOf
 from server.api.answers import ConferenceBody, ConferenceList, EventList, StatsBody, stats_body
 from server.api.errors import REFUSALS, refusals
 from server.conference.views import conference_view, summary_view
+from server.service_history import Page
 
 router = APIRouter(prefix="/v1/conferences", tags=["conferences"], responses=REFUSALS)
 
@@ -22,9 +23,10 @@ async def list_conferences(
     status: Annotated[Literal["init", "in-progress", "completed"] | None, Query()] = None,
     name: Annotated[str | None, Query()] = None,
     limit: Annotated[int, Query(ge=1, le=MAX_LIST)] = 100,
+    before: Annotated[str | None, Query(max_length=128, description="Id of the last one of the page before.")] = None,
 ) -> ConferenceList:
     """Return conferences, the newest first, those that ended included."""
-    found = await service.list_conferences(project, status, name, limit)
+    found = await service.list_conferences(project, Page(status, name, limit, before))
     return ConferenceList(conferences=[ConferenceBody(**summary_view(summary)) for summary in found])
 
 

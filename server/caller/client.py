@@ -11,7 +11,7 @@ from urllib.parse import quote, urlsplit
 
 import httpx2
 
-from server.caller.errors import CallerError
+from server.caller.errors import CallerError, NoAnswerError, RefusedError
 
 DEFAULT_URL: Final = "http://127.0.0.1:8080"
 
@@ -89,20 +89,22 @@ class ParleyClient:
         """Send one request; return the JSON object of its answer, {} if it has none.
 
         Raises:
-            CallerError: no server, or an answer of 400 and above.
+            NoAnswerError: there is no server, or it is too slow.
+            RefusedError: an answer of 400 and above.
+            CallerError: what answers is no Parley server.
         """
         try:
             response = self._http.request(method, path, json=body)
         except httpx2.TimeoutException as error:
-            raise CallerError(f"The server at {self.url} does not answer in time.") from error
+            raise NoAnswerError(f"The server at {self.url} does not answer in time.") from error
         except httpx2.TransportError as error:
-            raise CallerError(
+            raise NoAnswerError(
                 f"No server answers at {self.url} ({error}). Start one with: python -m server --dev"
             ) from error
         if response.status_code == 404 and gone_is_fine:
             return {}
         if response.status_code >= 400:
-            raise CallerError(_refusal(response))
+            raise RefusedError(_refusal(response), response.status_code)
         if response.status_code == 204 or not response.content:
             return {}
         try:

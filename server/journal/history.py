@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy import Connection, Row, and_, insert, or_, select, update
 
 from server.conference import codec
 from server.conference.evolve import evolve
@@ -70,10 +70,19 @@ def summary_of(connection: Connection, conference_id: str) -> ConferenceSummary 
 
 
 def newest(
-    connection: Connection, status: str | None, name: str | None, limit: int, project_id: str | None
+    connection: Connection,
+    status: str | None,
+    name: str | None,
+    limit: int,
+    project_id: str | None,
+    before: ConferenceSummary | None,
 ) -> list[ConferenceSummary]:
-    """Return conferences with that status, name and project (None: any), the newest first."""
+    """Return conferences with that status, name and project (None: any), the newest first, after `before` in that."""
     statement = select(conferences)
+    if before is not None:
+        created_at, conference_id = conferences.c.created_at, conferences.c.conference_id
+        tied = and_(created_at == before.created_at, conference_id > before.conference_id)
+        statement = statement.where(or_(created_at < before.created_at, tied))
     if project_id is not None:
         statement = statement.where(conferences.c.project_id == project_id)
     if status is not None:

@@ -90,9 +90,13 @@ class Journal:
         limit: int = DEFAULT_LIMIT,
         *,
         project_id: str | None = None,
+        before: ConferenceSummary | None = None,
     ) -> list[ConferenceSummary]:
-        """Return conferences, the newest first, of a status (`init`, `in-progress`, `completed`) or any."""
-        return await self._read(lambda connection: history.newest(connection, status, name, limit, project_id))
+        """Return conferences, the newest first, of a status (`init`, `in-progress`, `completed`) or any.
+
+        `before` is the last one of the page before; what follows on it is returned, whatever has begun since.
+        """
+        return await self._read(lambda connection: history.newest(connection, status, name, limit, project_id, before))
 
     async def open_conferences(self) -> list[str]:
         """Return the ids of conferences that have not ended, the oldest first."""

@@ -128,6 +128,41 @@ async def test_stats_have_the_promised_shape(api: Api) -> None:
     await api.refused("GET", f"/v1/conferences/{joined['conference_id']}/stats", None, 409, "conference_ended")
 
 
+async def test_the_list_is_read_page_by_page_whatever_begins_meanwhile(api: Api) -> None:
+    expected = []
+    for number in range(6):
+        api.clock.pass_s(number % 2)  # some begin at the same moment
+        expected.append((await api.enter(f"c{number}", 40000 + 2 * number))["conference_id"])
+    for name in ("c0", "c3"):
+        await api.post(f"/v1/conferences/{name}/end")
+    read: list[str] = []
+    page = (await api.get("/v1/conferences?limit=2"))["conferences"]
+    while page:
+        read += [conference["conference_id"] for conference in page]
+        await api.enter(f"new{len(read)}", 40100 + len(read) * 2)
+        page = (await api.get(f"/v1/conferences?limit=2&before={read[-1]}"))["conferences"]
+    assert sorted(read) == sorted(expected)
+    assert [
+        c["name"] for c in (await api.get(f"/v1/conferences?status=completed&before={expected[3]}"))["conferences"]
+    ] == ["c0"]
+    await api.refused("GET", "/v1/conferences?before=nothing", None, 422, "invalid_request")
+
+
+async def test_who_took_part_can_be_read_after_the_end(api: Api) -> None:
+    anna = await api.enter("x", 40000, label="anna", metadata={"n": 1})
+    ben = await api.enter("x", 40002)
+    path = f"/v1/conferences/{anna['conference_id']}"
+    await api.delete(f"{path}/participants/{ben['call_id']}")
+    await api.post(f"{path}/end")
+    assert (await api.get(f"{path}/participants"))["participants"] == []
+    everybody = (await api.get(f"{path}/participants?all=true"))["participants"]
+    assert [(p["call_id"], p["state"], p["reason_left"], p["label"], p["metadata"]) for p in everybody] == [
+        (anna["call_id"], "left", "conference_ended_via_api", "anna", {"n": 1}),
+        (ben["call_id"], "left", "participant_updated_via_api", None, {}),
+    ]
+    assert (await api.get(path))["size"] == 0
+
+
 async def test_an_unknown_conference_is_404(api: Api) -> None:
     for method, path in [
         ("GET", "/v1/conferences/x"), ("POST", "/v1/conferences/x/end"), ("GET", "/v1/conferences/x/participants"),

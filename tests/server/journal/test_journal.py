@@ -71,6 +71,9 @@ async def test_lists_show_the_newest_first(journal: Journal) -> None:
     assert await journal.list_conferences(status="init") == [rows[1]]
     assert await journal.list_conferences(status="in-progress", name="blue") == []
     assert await journal.list_conferences(limit=1) == [rows[2]]
+    assert await journal.list_conferences(before=rows[2]) == [rows[1], rows[0]]
+    assert await journal.list_conferences(name="red", before=rows[2]) == [rows[0]]
+    assert await journal.list_conferences(before=rows[0]) == []
     assert await journal.open_conferences() == ["conf-1", "conf-2"]
     assert await journal.summary("conf-1") == rows[1]
     assert await journal.summary("conf-9") is None
