@@ -43,6 +43,7 @@ ERRORS: Final[dict[str, ErrorKind]] = {
     "not_in_conference": ErrorKind(409, "The call is not in that conference"),
     "call_ended": ErrorKind(409, "The call has ended"),
     "label_in_use": ErrorKind(409, "Another participant has that label"),
+    "too_many_announcements": ErrorKind(409, "Too many announcements are still to be played"),
     # The server cannot take it now.
     "draining": ErrorKind(503, "The server is about to stop", "us"),
     "not_ready": ErrorKind(503, "The server is not ready", "us"),

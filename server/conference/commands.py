@@ -1,16 +1,27 @@
 """What a conference can be asked to do, and what a mixer may report to it. Ids come in; none is made here.
 
-Defaults are those of the API. Fields that are None in `Update` stay as they are.
+Defaults are those of the API. Fields that are None in `Update` stay as they are, but for URLs, for which None means
+the server's own music: those stay as they are if they are `KEEP`.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from enum import Enum
+from typing import Any, Final, Literal
 
-from server.conference.model import EndReason, LeftReason
+from server.conference.model import BeepMode, EndReason, LeftReason, Method
 
 HangUpReason = Literal[LeftReason.HUNG_UP, LeftReason.MEDIA_TIMEOUT, LeftReason.ADD_FAILED]
 ForcedEndReason = Literal[EndReason.VIA_API, EndReason.SERVER_RESTARTED, EndReason.SERVER_STOPPED, EndReason.MIXER_DIED]
+
+
+class Keep(Enum):
+    """The one value that says: leave it as it is."""
+
+    KEEP = "keep"
+
+
+KEEP: Final = Keep.KEEP
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,6 +38,10 @@ class Join:
     muted: bool = False
     start_on_enter: bool = True
     end_on_exit: bool = False
+    beep: BeepMode = BeepMode.BOTH
+    wait_url: str | None = None
+    """What it hears until the conference starts. None: the server's own music; empty: silence."""
+    wait_method: Method | None = None
     coach: str | None = None
     """The call to coach."""
     media_connected: bool = False
@@ -74,6 +89,15 @@ class Update:
     end_on_exit: bool | None = None
     gain_db: float | None = None
     """dB applied to what the participant says, within `GAIN_DB_BOUNDS`."""
+    beep_on_exit: bool | None = None
+    wait_url: str | Keep | None = KEEP
+    """What it hears until the conference starts. None: the server's own music; empty: silence."""
+    wait_method: Method | None = None
+    """Counts beside `wait_url` only."""
+    hold_url: str | Keep | None = KEEP
+    """What it hears in the hold that goes on, else in the next one. None: the server's own music; empty: silence."""
+    hold_method: Method | None = None
+    """Counts beside `hold_url` only."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +105,17 @@ class End:
     """End the conference for all."""
 
     reason: ForcedEndReason = EndReason.VIA_API
+
+
+@dataclass(frozen=True, slots=True)
+class Announce:
+    """Play audio to all, or to one participant, after the announcements of the same target that came before."""
+
+    announcement_id: str
+    url: str
+    call_id: str | None = None
+    """The participant to play it to; None: all."""
+    method: Method | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,5 +141,30 @@ class Digit:
     duration_ms: int
 
 
-Report = MediaConnected | MediaLost | Digit
-Command = Join | Leave | Kick | HangUp | Update | End | Report
+@dataclass(frozen=True, slots=True)
+class Speech:
+    """A call began or ceased to speak, by the sound of it."""
+
+    call_id: str
+    speaking: bool
+
+
+@dataclass(frozen=True, slots=True)
+class AnnouncementPlayed:
+    """An announcement was played to its end."""
+
+    announcement_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class AnnouncementUnplayable:
+    """An announcement could not be fetched, read or played to its end; it may not have been its turn yet."""
+
+    announcement_id: str
+    reason: str
+    """A word for programs, like `fetch_failed`."""
+
+
+Report = MediaConnected | MediaLost | Digit | Speech
+AnnouncementReport = AnnouncementPlayed | AnnouncementUnplayable
+Command = Join | Leave | Kick | HangUp | Update | End | Announce | Report | AnnouncementReport

@@ -1,10 +1,14 @@
 """What a command brings about, or why it is refused: the door to all the rules of a conference.
 
-The rules themselves are in `joining`, `leaving` and `updating`. Nothing here changes anything: the caller
-logs the events and then lets `evolve` apply them.
+The rules themselves are in `joining`, `leaving`, `updating`, `announcing` and `speaking`. Nothing here changes
+anything: the caller logs the events and then lets `evolve` apply them.
 """
 
+from server.conference.announcing import announce, announcement_over
 from server.conference.commands import (
+    Announce,
+    AnnouncementPlayed,
+    AnnouncementUnplayable,
     Command,
     Digit,
     End,
@@ -15,6 +19,7 @@ from server.conference.commands import (
     MediaConnected,
     MediaLost,
     Report,
+    Speech,
     Update,
 )
 from server.conference.events import Event, ParticipantConnected, ParticipantLost, ParticipantSentDigit
@@ -22,6 +27,7 @@ from server.conference.joining import join
 from server.conference.leaving import depart, end
 from server.conference.model import Conference, ConferenceState, LeftReason, Participant, ParticipantState
 from server.conference.refusals import Refusal
+from server.conference.speaking import speech
 from server.conference.updating import update
 
 
@@ -34,12 +40,19 @@ def decide(conference: Conference | None, command: Command, now: float) -> list[
         return join(conference, command, now)
     if conference is None:
         raise Refusal("not_found", "there is no such conference")
-    if isinstance(command, MediaConnected | MediaLost | Digit):
+    # What is reported may cross with a leave or an end on its way: that is nobody's mistake, so it is not refused.
+    if isinstance(command, AnnouncementPlayed | AnnouncementUnplayable):
+        return announcement_over(conference, command, now)
+    if isinstance(command, MediaConnected | MediaLost | Digit | Speech):
         return _report(conference, command, now)
     if conference.state is ConferenceState.ENDED:
         raise Refusal("conference_ended", f"the conference {conference.name!r} has ended")
     if isinstance(command, End):
         return end(conference, command.reason, now)
+    if isinstance(command, Announce):
+        if command.call_id is not None:
+            _present(conference, command.call_id)
+        return announce(conference, command, now)
     participant = _present(conference, command.call_id)
     match command:
         case Leave():
@@ -60,7 +73,6 @@ def _present(conference: Conference, call_id: str) -> Participant:
 
 
 def _report(conference: Conference, report: Report, now: float) -> list[Event]:
-    # A mixer's report may cross with a leave on its way: that is nobody's mistake, so it is not refused.
     participant = conference.find_present(report.call_id)
     if participant is None:
         return []
@@ -70,6 +82,8 @@ def _report(conference: Conference, report: Report, now: float) -> list[Event]:
             return [ParticipantConnected(at=now, call_id=report.call_id)] if connecting else []
         case MediaLost():
             return [ParticipantLost(at=now, call_id=report.call_id)]
+        case Speech():
+            return speech(conference, participant, report, now)
         case Digit():
             return [
                 ParticipantSentDigit(at=now, call_id=report.call_id, digit=report.digit, duration_ms=report.duration_ms)

@@ -6,8 +6,20 @@ of the size.
 """
 
 from dataclasses import dataclass
+from typing import Literal
 
-from server.conference.model import Conference, ConferenceState, Participant
+from server.conference.model import Conference, ConferenceState, Method, Participant
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """What a leg that does not hear the conference is played, from its beginning."""
+
+    kind: Literal["wait", "hold"]
+    url: str | None
+    """None: the server's own music. Empty: silence."""
+    method: Method | None = None
+    """How the URL is fetched; None: whoever fetches it decides."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,12 +29,14 @@ class LegDirective:
     heard: bool
     """What the leg says reaches somebody."""
     hears: bool
-    """The leg is sent the conference; otherwise it is sent what waiting and held calls hear."""
+    """The leg is sent the conference; otherwise it is sent its `program`."""
     gain: float
     """Linear, applied to what the leg says."""
     heard_by: frozenset[str] | None = None
     """The calls that hear it if it is heard; None: everybody in the mix. A mixer that cannot do this must not
     play the leg to anybody when it is a set."""
+    program: Program | None = None
+    """None if the leg hears the conference, and of a call that is in none: that one hears silence."""
 
 
 def legs(conference: Conference) -> dict[str, LegDirective]:
@@ -31,12 +45,12 @@ def legs(conference: Conference) -> dict[str, LegDirective]:
     `connecting` makes no difference: the mixer sees the first packet itself and must not lose it to a round
     trip.
     """
-    mixing = conference.state is ConferenceState.ACTIVE
-    return {p.call_id: _directive(p, mixing=mixing) for p in conference.present}
+    return {p.call_id: leg(conference, p) for p in conference.present}
 
 
-def _directive(participant: Participant, *, mixing: bool) -> LegDirective:
-    in_mix = mixing and not participant.hold
+def leg(conference: Conference, participant: Participant) -> LegDirective:
+    """Return the directive of one participant who is present."""
+    in_mix = conference.state is ConferenceState.ACTIVE and not participant.hold
     heard_by: frozenset[str] | None = None
     if participant.coaching:
         heard_by = frozenset() if participant.coach is None else frozenset({participant.coach})
@@ -45,4 +59,12 @@ def _directive(participant: Participant, *, mixing: bool) -> LegDirective:
         hears=in_mix,
         gain=10.0 ** (participant.gain_db / 20.0),
         heard_by=heard_by,
+        program=None if in_mix else _program(participant),
     )
+
+
+def _program(participant: Participant) -> Program:
+    # A hold is for this one participant, so it wins over the waiting of all, and outlasts it.
+    if participant.hold:
+        return Program("hold", participant.hold_music.url, participant.hold_music.method)
+    return Program("wait", participant.wait_music.url, participant.wait_music.method)

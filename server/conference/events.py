@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 
-from server.conference.model import ConferenceSettings, EndReason, LeftReason
+from server.conference.model import SERVERS_MUSIC, Announcement, ConferenceSettings, EndReason, LeftReason, Music
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +45,9 @@ class ParticipantJoined(_ParticipantHappening):
     start_on_enter: bool = True
     end_on_exit: bool = False
     media_connected: bool = False
+    beep_on_enter: bool = True
+    beep_on_exit: bool = True
+    wait_music: Music = SERVERS_MUSIC
     type: Literal["participant_joined"] = "participant_joined"
     status: ClassVar[str | None] = "participant-join"
 
@@ -85,6 +88,7 @@ class ParticipantUnmuted(_ParticipantHappening):
 class ParticipantHeld(_ParticipantHappening):
     """The participant neither hears the conference nor is heard; what it was before is kept."""
 
+    hold_music: Music = SERVERS_MUSIC
     type: Literal["participant_held"] = "participant_held"
     status: ClassVar[str | None] = "participant-hold"
 
@@ -105,6 +109,9 @@ class ParticipantModified(_ParticipantHappening):
     coach: str | None
     end_on_exit: bool
     gain_db: float
+    beep_on_exit: bool = True
+    wait_music: Music = SERVERS_MUSIC
+    hold_music: Music = SERVERS_MUSIC
     type: Literal["participant_modified"] = "participant_modified"
     status: ClassVar[str | None] = "participant-modify"
 
@@ -128,12 +135,66 @@ class ParticipantSentDigit(_ParticipantHappening):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ParticipantSpeechStarted(_ParticipantHappening):
+    """The others hear speech from the participant."""
+
+    type: Literal["participant_speech_started"] = "participant_speech_started"
+    status: ClassVar[str | None] = "participant-speech-start"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ParticipantSpeechStopped(_ParticipantHappening):
+    """The others no longer hear speech from the participant, who may have been muted or held."""
+
+    type: Literal["participant_speech_stopped"] = "participant_speech_stopped"
+    status: ClassVar[str | None] = "participant-speech-stop"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ParticipantLeft(_ParticipantHappening):
     """The stay is over."""
 
     reason: LeftReason
     type: Literal["participant_left"] = "participant_left"
     status: ClassVar[str | None] = "participant-leave"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _AnnouncementHappening(_Happening):
+    announcement: Announcement
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnnouncementQueued(_AnnouncementHappening):
+    """An announcement waits its turn. Users asked for it themselves and are told when it is over."""
+
+    type: Literal["announcement_queued"] = "announcement_queued"
+    status: ClassVar[str | None] = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnnouncementStarted(_AnnouncementHappening):
+    """It is the announcement's turn."""
+
+    type: Literal["announcement_started"] = "announcement_started"
+    status: ClassVar[str | None] = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnnouncementEnded(_AnnouncementHappening):
+    """The announcement was played to its end."""
+
+    type: Literal["announcement_ended"] = "announcement_ended"
+    status: ClassVar[str | None] = "announcement-end"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnnouncementFailed(_AnnouncementHappening):
+    """The announcement was not played, or not to its end."""
+
+    reason: str
+    type: Literal["announcement_failed"] = "announcement_failed"
+    status: ClassVar[str | None] = "announcement-fail"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,6 +219,12 @@ Event = (
     | ParticipantModified
     | ParticipantLost
     | ParticipantSentDigit
+    | ParticipantSpeechStarted
+    | ParticipantSpeechStopped
     | ParticipantLeft
+    | AnnouncementQueued
+    | AnnouncementStarted
+    | AnnouncementEnded
+    | AnnouncementFailed
     | ConferenceEnded
 )

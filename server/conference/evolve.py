@@ -7,6 +7,10 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from server.conference.events import (
+    AnnouncementEnded,
+    AnnouncementFailed,
+    AnnouncementQueued,
+    AnnouncementStarted,
     ConferenceEnded,
     ConferenceStarted,
     Event,
@@ -18,10 +22,12 @@ from server.conference.events import (
     ParticipantModified,
     ParticipantMuted,
     ParticipantSentDigit,
+    ParticipantSpeechStarted,
+    ParticipantSpeechStopped,
     ParticipantUnheld,
     ParticipantUnmuted,
 )
-from server.conference.model import Conference, ConferenceState, Participant, ParticipantState
+from server.conference.model import SERVERS_MUSIC, Conference, ConferenceState, Participant, ParticipantState
 from server.conference.transitions import IllegalTransitionError, conference_after, participant_after
 
 
@@ -67,6 +73,8 @@ def _changed(conference: Conference, event: Event) -> Conference:
         case ParticipantLost() | ParticipantSentDigit():
             _of(conference, event.call_id)
             return conference
+        case AnnouncementQueued() | AnnouncementStarted() | AnnouncementEnded() | AnnouncementFailed():
+            return _announced(conference, event)
         case _:
             return _with(conference, _changed_participant(conference, event))
 
@@ -78,7 +86,9 @@ def _changed_participant(
     | ParticipantUnmuted
     | ParticipantHeld
     | ParticipantUnheld
-    | ParticipantModified,
+    | ParticipantModified
+    | ParticipantSpeechStarted
+    | ParticipantSpeechStopped,
 ) -> Participant:
     participant = _of(conference, event.call_id)
     match event:
@@ -86,8 +96,12 @@ def _changed_participant(
             return replace(participant, state=participant_after(participant.state, type(event), conference.state))
         case ParticipantMuted() | ParticipantUnmuted():
             return replace(participant, muted=isinstance(event, ParticipantMuted))
-        case ParticipantHeld() | ParticipantUnheld():
-            return replace(participant, hold=isinstance(event, ParticipantHeld))
+        case ParticipantHeld():
+            return replace(participant, hold=True, hold_music=event.hold_music)
+        case ParticipantUnheld():
+            return replace(participant, hold=False, hold_music=SERVERS_MUSIC)
+        case ParticipantSpeechStarted() | ParticipantSpeechStopped():
+            return replace(participant, speaking=isinstance(event, ParticipantSpeechStarted))
         case ParticipantModified():
             return replace(
                 participant,
@@ -95,7 +109,27 @@ def _changed_participant(
                 coach=event.coach,
                 end_on_exit=event.end_on_exit,
                 gain_db=event.gain_db,
+                beep_on_exit=event.beep_on_exit,
+                wait_music=event.wait_music,
+                hold_music=event.hold_music,
             )
+
+
+def _announced(
+    conference: Conference, event: AnnouncementQueued | AnnouncementStarted | AnnouncementEnded | AnnouncementFailed
+) -> Conference:
+    announcement = event.announcement
+    if announcement.call_id is not None:
+        _of(conference, announcement.call_id)
+    match event:
+        case AnnouncementQueued():
+            return replace(conference, announcements=(*conference.announcements, announcement))
+        case AnnouncementStarted():
+            return conference
+        case AnnouncementEnded() | AnnouncementFailed():
+            # In a log there is only the end of it, so it may be unknown here.
+            others = (a for a in conference.announcements if a.announcement_id != announcement.announcement_id)
+            return replace(conference, announcements=tuple(others))
 
 
 def _joined(conference: Conference, event: ParticipantJoined) -> Conference:
@@ -119,6 +153,9 @@ def _joined(conference: Conference, event: ParticipantJoined) -> Conference:
         coach=event.coach,
         start_on_enter=event.start_on_enter,
         end_on_exit=event.end_on_exit,
+        beep_on_enter=event.beep_on_enter,
+        beep_on_exit=event.beep_on_exit,
+        wait_music=event.wait_music,
     )
     return replace(
         conference,

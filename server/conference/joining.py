@@ -9,6 +9,7 @@ from server.conference.model import (
     Conference,
     ConferenceSettings,
     ConferenceState,
+    Music,
 )
 from server.conference.names import check_label, check_name, check_region
 from server.conference.refusals import Refusal
@@ -37,6 +38,9 @@ def join(conference: Conference | None, command: Join, now: float) -> list[Event
         start_on_enter=command.start_on_enter,
         end_on_exit=command.end_on_exit,
         media_connected=command.media_connected,
+        beep_on_enter=command.beep.on_enter,
+        beep_on_exit=command.beep.on_exit,
+        wait_music=Music(command.wait_url, command.wait_method),
     )
     if not _starts(conference, command, settings):
         return [joined]

@@ -1,14 +1,19 @@
 """The rules of leaving and ending.
 
-The order is fixed: the leaver's event, then what follows for the others (their leaving, in the order they
-joined, if the conference is over; else the coaches who lost their coachee), then the conference's end.
+The order is fixed: the leaver's events, then what follows for the others (their leaving, in the order they
+joined, if the conference is over; else the coaches who lost their coachee), then the conference's end. Of one who
+leaves, what is being said and played to it is over before it is gone; what was played to all fails when all are.
 """
 
 from collections.abc import Iterable
+from dataclasses import replace
 
+from server.conference.announcing import CONFERENCE_ENDED, PARTICIPANT_LEFT, cut_short
 from server.conference.commands import ForcedEndReason
-from server.conference.events import ConferenceEnded, Event, ParticipantLeft, ParticipantModified
+from server.conference.events import ConferenceEnded, Event, ParticipantLeft
 from server.conference.model import Conference, EndReason, LeftReason, Participant
+from server.conference.speaking import fall_silent
+from server.conference.updating import modified
 
 _REASON_LEFT: dict[EndReason, LeftReason] = {
     EndReason.VIA_API: LeftReason.CONFERENCE_ENDED_VIA_API,
@@ -20,7 +25,7 @@ _REASON_LEFT: dict[EndReason, LeftReason] = {
 
 def depart(conference: Conference, leaver: Participant, reason: LeftReason, now: float, *, kicked: bool) -> list[Event]:
     """Return what happens when `leaver` goes: the conference may end by it."""
-    left = ParticipantLeft(at=now, call_id=leaver.call_id, reason=reason)
+    going = _go(conference, [leaver], reason, PARTICIPANT_LEFT, now)
     others = [p for p in conference.present if p.call_id != leaver.call_id]
     # Someone with end_on_exit ends the conference by that rule even when nobody else is left to notice.
     if leaver.end_on_exit:
@@ -28,30 +33,39 @@ def depart(conference: Conference, leaver: Participant, reason: LeftReason, now:
     elif not others:
         end_reason = EndReason.LAST_KICKED if kicked else EndReason.LAST_LEFT
     else:
-        return [left, *_coaches_left_alone(others, leaver.call_id, now)]
-    ended = ConferenceEnded(at=now, reason=end_reason, call_id_ending_conf=leaver.call_id)
-    return [left, *_all_leave(others, LeftReason.MODERATOR_ENDED, now), ended]
+        return [*going, *_coaches_left_alone(others, leaver.call_id, now)]
+    return [
+        *going,
+        *_go(conference, others, LeftReason.MODERATOR_ENDED, CONFERENCE_ENDED, now),
+        *cut_short(conference, None, CONFERENCE_ENDED, now),
+        ConferenceEnded(at=now, reason=end_reason, call_id_ending_conf=leaver.call_id),
+    ]
 
 
 def end(conference: Conference, reason: ForcedEndReason, now: float) -> list[Event]:
     """Return what happens when the conference is ended from outside."""
     return [
-        *_all_leave(conference.present, _REASON_LEFT[reason], now),
+        *_go(conference, conference.present, _REASON_LEFT[reason], CONFERENCE_ENDED, now),
+        *cut_short(conference, None, CONFERENCE_ENDED, now),
         ConferenceEnded(at=now, reason=reason),
     ]
 
 
-def _all_leave(participants: Iterable[Participant], reason: LeftReason, now: float) -> list[Event]:
-    return [ParticipantLeft(at=now, call_id=p.call_id, reason=reason) for p in participants]
+def _go(
+    conference: Conference, leavers: Iterable[Participant], reason: LeftReason, reason_unplayed: str, now: float
+) -> list[Event]:
+    events: list[Event] = []
+    for leaver in leavers:
+        events += fall_silent(leaver, now)
+        events += cut_short(conference, leaver.call_id, reason_unplayed, now)
+        events.append(ParticipantLeft(at=now, call_id=leaver.call_id, reason=reason))
+    return events
 
 
 def _coaches_left_alone(others: Iterable[Participant], coachee: str, now: float) -> list[Event]:
     # A coach whose coachee is gone listens on, audible to nobody, until someone updates it: the room must
     # never hear by accident what was meant for one, nor may the coachee's next stay.
-    return [
-        ParticipantModified(
-            at=now, call_id=p.call_id, coaching=True, coach=None, end_on_exit=p.end_on_exit, gain_db=p.gain_db
-        )
-        for p in others
-        if p.coach == coachee
-    ]
+    events: list[Event] = []
+    for coach in (p for p in others if p.coach == coachee):
+        events += [*fall_silent(coach, now), modified(replace(coach, coach=None), now)]
+    return events

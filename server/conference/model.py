@@ -7,13 +7,19 @@ This file decides which facts are kept; which of them may change, and when, is d
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 DEFAULT_MAX_PARTICIPANTS: Final = 100_000
 MAX_PARTICIPANTS_BOUNDS: Final = (2, 100_000)
 MIN_PARTICIPANTS_TO_START_BOUNDS: Final = (1, 100_000)
 GAIN_DB_BOUNDS: Final = (-40.0, 40.0)
 """The range in which the SDK of the field sets the volume of what it plays."""
+
+
+MAX_ANNOUNCEMENTS: Final = 100
+"""How many may be playing or waiting their turn in one conference."""
+
+Method = Literal["GET", "POST"]
 
 
 class ConferenceState(StrEnum):
@@ -72,6 +78,50 @@ class EndReason(StrEnum):
     MIXER_DIED = "mixer-died"
 
 
+class BeepMode(StrEnum):
+    """Whether the others hear a beep when a participant comes and when it goes, as the API spells it."""
+
+    BOTH = "true"
+    NONE = "false"
+    ON_ENTER = "onEnter"
+    ON_EXIT = "onExit"
+
+    @property
+    def on_enter(self) -> bool:
+        """Coming is heard."""
+        return self in (BeepMode.BOTH, BeepMode.ON_ENTER)
+
+    @property
+    def on_exit(self) -> bool:
+        """Going is heard."""
+        return self in (BeepMode.BOTH, BeepMode.ON_EXIT)
+
+
+@dataclass(frozen=True, slots=True)
+class Music:
+    """What somebody who does not hear the conference hears instead."""
+
+    url: str | None = None
+    """None: the server's own music. Empty: silence."""
+    method: Method | None = None
+    """How the URL is fetched; None: whoever fetches it decides."""
+
+
+SERVERS_MUSIC: Final = Music()
+
+
+@dataclass(frozen=True, slots=True)
+class Announcement:
+    """Audio for all of a conference, or for one participant."""
+
+    announcement_id: str
+    url: str
+    method: Method | None = None
+    """How the URL is fetched; None: whoever fetches it decides."""
+    call_id: str | None = None
+    """The participant it is for; None: it is for all."""
+
+
 @dataclass(frozen=True, slots=True)
 class ConferenceSettings:
     """What joins have asked of the conference itself; the first join that names a thing decides it."""
@@ -102,6 +152,13 @@ class Participant:
     start_on_enter: bool = True
     end_on_exit: bool = False
     gain_db: float = 0.0
+    beep_on_enter: bool = True
+    beep_on_exit: bool = True
+    wait_music: Music = SERVERS_MUSIC
+    hold_music: Music = SERVERS_MUSIC
+    """Of the hold that goes on, else of the next; forgotten when a hold ends."""
+    speaking: bool = False
+    """The others hear speech from it now."""
     left_at: float | None = None
     reason_left: LeftReason | None = None
 
@@ -125,6 +182,9 @@ class Conference:
     """By call id, in the order of joining: each call's latest stay, those who left included."""
     earlier_stays: tuple[Participant, ...] = ()
     """Stays of calls that have since come back."""
+    announcements: tuple[Announcement, ...] = ()
+    """Those not over, in the order they came. The first of each target is playing. They are not logged until they
+    are over, so a conference rebuilt from its log has none."""
     size: int = 0
     """Participants present."""
     sequence: int = 0
@@ -157,6 +217,14 @@ class Conference:
     def stays(self) -> tuple[Participant, ...]:
         """Every stay there ever was, in the order of joining."""
         return tuple(sorted((*self.earlier_stays, *self.participants.values()), key=lambda p: p.joined_at))
+
+    @property
+    def playing(self) -> tuple[Announcement, ...]:
+        """The announcements whose turn it is, at most one for all and one for each participant."""
+        first: dict[str | None, Announcement] = {}
+        for announcement in self.announcements:
+            first.setdefault(announcement.call_id, announcement)
+        return tuple(first.values())
 
     def find_present(self, call_id: str) -> Participant | None:
         """Return the participant of that call if it is here."""

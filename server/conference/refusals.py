@@ -12,6 +12,7 @@ RefusalCode = Literal[
     "label_in_use",
     "not_found",
     "not_in_conference",
+    "too_many_announcements",
 ]
 
 REFUSAL_CODES: Final[frozenset[str]] = frozenset(get_args(RefusalCode))

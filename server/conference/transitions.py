@@ -6,6 +6,10 @@
 from typing import Final
 
 from server.conference.events import (
+    AnnouncementEnded,
+    AnnouncementFailed,
+    AnnouncementQueued,
+    AnnouncementStarted,
     ConferenceEnded,
     ConferenceStarted,
     Event,
@@ -17,6 +21,8 @@ from server.conference.events import (
     ParticipantModified,
     ParticipantMuted,
     ParticipantSentDigit,
+    ParticipantSpeechStarted,
+    ParticipantSpeechStopped,
     ParticipantUnheld,
     ParticipantUnmuted,
 )
@@ -32,7 +38,13 @@ _STAYING: Final[tuple[type[Event], ...]] = (
     ParticipantModified,
     ParticipantLost,
     ParticipantSentDigit,
+    ParticipantSpeechStarted,
+    ParticipantSpeechStopped,
     ParticipantLeft,
+    AnnouncementQueued,
+    AnnouncementStarted,
+    AnnouncementEnded,
+    AnnouncementFailed,
 )
 
 CONFERENCE: Final[dict[tuple[ConferenceState, type[Event]], ConferenceState]] = {

@@ -64,8 +64,8 @@ def conference_view(conference: Conference, recording_ids: Sequence[str] = ()) -
     return summary_view(summarize(conference), recording_ids)
 
 
-def participant_view(conference: Conference, participant: Participant, *, speaking: bool = False) -> dict[str, Any]:
-    """Return PARTICIPANT. `speaking` comes from the mixer's meters, which the log does not know."""
+def participant_view(conference: Conference, participant: Participant) -> dict[str, Any]:
+    """Return PARTICIPANT."""
     return {
         "call_id": participant.call_id,
         "conference_id": conference.conference_id,
@@ -81,7 +81,7 @@ def participant_view(conference: Conference, participant: Participant, *, speaki
         "joined_at": rfc3339_ms(participant.joined_at),
         "left_at": _moment(participant.left_at),
         "reason_left": None if participant.reason_left is None else participant.reason_left.value,
-        "speaking": speaking,
+        "speaking": participant.speaking,
         "metadata": dict(participant.metadata),
     }
 

@@ -8,6 +8,10 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from server.conference.events import (
+    AnnouncementEnded,
+    AnnouncementFailed,
+    AnnouncementQueued,
+    AnnouncementStarted,
     ConferenceEnded,
     ConferenceStarted,
     Event,
@@ -15,7 +19,7 @@ from server.conference.events import (
     ParticipantModified,
     ParticipantSentDigit,
 )
-from server.conference.model import Conference, Participant
+from server.conference.model import Announcement, Conference, Participant
 
 EVENT_TYPE: Final = "calling.conference"
 
@@ -64,6 +68,8 @@ def _params(conference: Conference, event: Event, origin: Origin) -> dict[str, A
         params |= _about_end(event)
     elif isinstance(event, ConferenceStarted):
         params |= {"call_id": event.call_id, "participant_call_id": event.call_id}
+    elif isinstance(event, AnnouncementQueued | AnnouncementStarted | AnnouncementEnded | AnnouncementFailed):
+        params |= _about_announcement(conference, event.announcement)
     else:
         params |= _about_participant(conference.participants[event.call_id])
     match event:
@@ -72,7 +78,9 @@ def _params(conference: Conference, event: Event, origin: Origin) -> dict[str, A
         case ParticipantSentDigit():
             params |= {"digit": event.digit, "duration_ms": event.duration_ms}
         case ParticipantModified():
-            params["gain_db"] = event.gain_db
+            params |= {"gain_db": event.gain_db, "beep_on_exit": event.beep_on_exit}
+        case AnnouncementFailed():
+            params["reason_announcement_failed"] = event.reason
     return params
 
 
@@ -88,6 +96,13 @@ def _about_participant(participant: Participant) -> dict[str, Any]:
     }
     optional = {"coach": participant.coach, "label": participant.label, "tag": participant.tag}
     return about | {name: value for name, value in optional.items() if value is not None}
+
+
+def _about_announcement(conference: Conference, announcement: Announcement) -> dict[str, Any]:
+    about: dict[str, Any] = {"announcement_id": announcement.announcement_id, "announce_url": announcement.url}
+    if announcement.call_id is None:
+        return about | {"participant_call_id": None}
+    return about | _about_participant(conference.participants[announcement.call_id])
 
 
 def _about_end(event: ConferenceEnded) -> dict[str, Any]:

@@ -3,6 +3,10 @@
 from typing import Final, get_args
 
 from server.conference.events import (
+    AnnouncementEnded,
+    AnnouncementFailed,
+    AnnouncementQueued,
+    AnnouncementStarted,
     ConferenceEnded,
     ConferenceStarted,
     Event,
@@ -14,12 +18,16 @@ from server.conference.events import (
     ParticipantModified,
     ParticipantMuted,
     ParticipantSentDigit,
+    ParticipantSpeechStarted,
+    ParticipantSpeechStopped,
     ParticipantUnheld,
     ParticipantUnmuted,
 )
-from server.conference.model import ConferenceSettings, EndReason, LeftReason
+from server.conference.model import Announcement, ConferenceSettings, EndReason, LeftReason, Music
 
 KINDS: Final[tuple[type[Event], ...]] = get_args(Event)
+
+ANNOUNCEMENT: Final = Announcement("ann-1", "https://example.org/a.wav", "POST", "a")
 
 EVENTS: Final[tuple[Event, ...]] = (
     ParticipantJoined(
@@ -37,16 +45,35 @@ EVENTS: Final[tuple[Event, ...]] = (
         start_on_enter=False,
         end_on_exit=True,
         media_connected=True,
+        beep_on_enter=False,
+        beep_on_exit=False,
+        wait_music=Music("https://example.org/w.mp3", "GET"),
     ),
     ParticipantConnected(at=2.0, call_id="a"),
     ConferenceStarted(at=3.0, call_id="a"),
     ParticipantMuted(at=4.0, call_id="a"),
     ParticipantUnmuted(at=5.0, call_id="a"),
-    ParticipantHeld(at=6.0, call_id="a"),
+    ParticipantHeld(at=6.0, call_id="a", hold_music=Music("")),
     ParticipantUnheld(at=7.0, call_id="a"),
-    ParticipantModified(at=8.0, call_id="a", coaching=True, coach=None, end_on_exit=True, gain_db=-3.5),
+    ParticipantModified(
+        at=8.0,
+        call_id="a",
+        coaching=True,
+        coach=None,
+        end_on_exit=True,
+        gain_db=-3.5,
+        beep_on_exit=False,
+        wait_music=Music("", "GET"),
+        hold_music=Music("https://example.org/h.mp3", "POST"),
+    ),
     ParticipantLost(at=9.0, call_id="a"),
     ParticipantSentDigit(at=10.0, call_id="a", digit="*", duration_ms=90),
+    ParticipantSpeechStarted(at=10.25, call_id="a"),
+    ParticipantSpeechStopped(at=10.5, call_id="a"),
     ParticipantLeft(at=11.0, call_id="a", reason=LeftReason.MEDIA_TIMEOUT),
+    AnnouncementQueued(at=11.25, announcement=ANNOUNCEMENT),
+    AnnouncementStarted(at=11.25, announcement=ANNOUNCEMENT),
+    AnnouncementEnded(at=11.5, announcement=ANNOUNCEMENT),
+    AnnouncementFailed(at=11.75, announcement=ANNOUNCEMENT, reason="fetch_failed"),
     ConferenceEnded(at=12.0, reason=EndReason.LAST_KICKED, call_id_ending_conf="a"),
 )

@@ -1,7 +1,7 @@
 import pytest
 
 from server.conference.commands import End, Leave, MediaConnected, Update
-from server.conference.directives import LegDirective, legs
+from server.conference.directives import LegDirective, Program, legs
 from tests.server.conference.scenario import Scenario, started
 
 
@@ -13,7 +13,8 @@ def test_before_the_start_nobody_hears_and_nobody_is_heard() -> None:
     scenario = Scenario()
     for call_id in "abc":
         scenario.join(call_id, start_on_enter=False)
-    assert set(legs(scenario.conference).values()) == {LegDirective(heard=False, hears=False, gain=1.0)}
+    waiting = LegDirective(heard=False, hears=False, gain=1.0, program=Program("wait", None))
+    assert set(legs(scenario.conference).values()) == {waiting}
     scenario.join("s")
     assert scenario.heard() == {"a": "bcs", "b": "acs", "c": "abs", "s": "abc"}
 

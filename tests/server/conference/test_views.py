@@ -1,17 +1,18 @@
-from server.conference.commands import End, Leave, Update
+from server.conference.commands import End, Leave, Speech, Update
 from server.conference.views import conference_view, participant_view, summarize, summary_view
 from tests.server.conference.scenario import Scenario, started
 
 
 def test_a_participant_in_full() -> None:
     scenario = started("a")
-    scenario.join("b", label="bob", metadata={"k": [1]}, muted=True, coach="a", end_on_exit=True)
-    assert participant_view(scenario.conference, scenario.participant("b"), speaking=True) == {
+    scenario.join("b", label="bob", metadata={"k": [1]}, coach="a", end_on_exit=True)
+    scenario.do(Speech("b", speaking=True))
+    assert participant_view(scenario.conference, scenario.participant("b")) == {
         "call_id": "b",
         "conference_id": "conf-1",
         "name": "team",
         "label": "bob",
-        "muted": True,
+        "muted": False,
         "hold": False,
         "coaching": True,
         "coach": "a",
