@@ -30,6 +30,7 @@ def fault_in_leg(command: AddLeg) -> str:
         "gain": is_gain(command.gain),
         "playout": 0 <= playout.margin_ms <= LONGEST_MS and 0 <= playout.max_ms <= LONGEST_MS,
         "ssrc": command.ssrc is None or 0 <= command.ssrc < 1 << 32,
+        "level_extension_id": command.level_extension_id is None or 1 <= command.level_extension_id <= 14,
         "media_timeout_ms": 0 <= command.media_timeout_ms <= LONGEST_MS,
     }
     return next((f"bad {name}" for name, fits in sound.items() if not fits), "")

@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable
 
 from mixer.checks import fault_in_leg, is_gain
+from mixer.clips import ClipError
 from mixer.protocol import (
     AddLeg,
     Address,
@@ -11,13 +12,18 @@ from mixer.protocol import (
     Done,
     GetStats,
     LegRemoved,
+    LendClip,
     LendSocket,
+    PlayClip,
+    PlayProgram,
     Refused,
     RemoveLeg,
     Report,
+    ReturnClip,
     ReturnSocket,
     Stop,
-    UpdateLeg,
+    StopClip,
+    UpdateLegs,
 )
 from mixer.tick import Mixer, UnknownCodecError
 from mixer.transports.base import Transport
@@ -38,6 +44,9 @@ class Commands:
         """Carry out one command and answer it; descriptors that are not kept are closed."""
         if isinstance(command, LendSocket) and len(fds) == 1 and command.socket_id not in self._sockets:
             self._lend(command, fds[0])
+            return
+        if isinstance(command, LendClip) and len(fds) == 1:
+            self._lend_clip(command, fds[0])
             return
         for fd in fds:
             os.close(fd)
@@ -66,8 +75,17 @@ class Commands:
                 return self._return(command)
             case AddLeg():
                 return self._add(command, now_ns)
-            case UpdateLeg():
+            case UpdateLegs():
                 return self._update(command)
+            case LendClip():
+                return "one descriptor is needed"
+            case ReturnClip():
+                return self._done(command) if self._mixer.forget_clip(command.clip_id) else "no such clip"
+            case PlayProgram() | PlayClip():
+                return self._play(command)
+            case StopClip():
+                self._mixer.sounds.stop(command.play_id)
+                return self._done(command)
             case RemoveLeg():
                 return self._remove(command, now_ns)
             case GetStats():
@@ -123,14 +141,33 @@ class Commands:
         key = address_key(remote.ip, remote.port) if remote else 0
         return any(int(legs.socket[row]) == index and int(legs.source[row]) == key for row in legs.row_of.values())
 
-    def _update(self, command: UpdateLeg) -> str:
-        if command.call_id not in self._mixer.legs.row_of:
+    def _update(self, command: UpdateLegs) -> str:
+        if any(part.call_id not in self._mixer.legs.row_of for part in command.legs):
             return "no such leg"
-        if command.gain is not None and not is_gain(command.gain):
+        if not all(is_gain(part.gain) for part in command.legs):
             return "bad gain"
-        self._mixer.update(command.call_id, command.heard, command.hears, command.gain)
+        for part in command.legs:
+            self._mixer.update(part)
+        return self._done(command)
+
+    def _done(self, command: Command) -> str:
         self._send(Done(command.request_id))
         return ""
+
+    def _lend_clip(self, command: LendClip, fd: int) -> None:
+        try:
+            self._mixer.clips.lend(command.clip_id, command.sample_rate, command.samples, fd)
+        except ClipError as error:
+            self._send(Refused(command.request_id, str(error)))
+            return
+        self._done(command)
+
+    def _play(self, command: PlayProgram | PlayClip) -> str:
+        if isinstance(command, PlayClip):
+            refusal = self._mixer.sounds.play(command)
+        else:
+            refusal = self._mixer.play_program(command.call_id, command.clip_id, command.loop)
+        return refusal or self._done(command)
 
     def _remove(self, command: RemoveLeg, now_ns: int) -> str:
         legs = self._mixer.legs

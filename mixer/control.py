@@ -15,7 +15,7 @@ from typing import Any, Final
 from pydantic import ValidationError
 
 from mixer import packets
-from mixer.protocol import COMMANDS, REPORTS, Command, Heartbeat, LogLine, Refused, Report, Stats
+from mixer.protocol import COMMANDS, REPORTS, Command, Heartbeat, Levels, LogLine, Refused, Report, Stats
 
 MAX_COMMANDS: Final = 64
 """How many packets one `receive` takes at most, so that a burst of commands is spread over ticks."""
@@ -77,7 +77,7 @@ class Control:
         data = REPORTS.dump_json(report)
         if not self._queue and self._sent(data):
             return
-        droppable = isinstance(report, LogLine | Heartbeat) or (isinstance(report, Stats) and not report.last)
+        droppable = isinstance(report, LogLine | Heartbeat | Levels) or (isinstance(report, Stats) and not report.last)
         if len(self._queue) >= QUEUE_LIMIT and not self._make_room(droppable):
             return
         self._queue.append((data, droppable))

@@ -42,6 +42,8 @@ class Legs:
         self.heard = np.zeros(capacity, bool)
         self.gain = np.zeros(capacity, np.float32)
         """Linear, while the leg is heard."""
+        self.level_extension = np.zeros(capacity, np.int64)
+        """Id of the audio level header extension, 0 if there is none."""
 
         self.in_type = np.zeros(capacity, np.int64)
         self.in_dtmf_type = np.zeros(capacity, np.int64)

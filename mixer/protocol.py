@@ -107,6 +107,10 @@ class AddLeg:
     """This leg hears the mix; otherwise it is sent silence."""
     gain: float = 1.0
     """Linear, applied to what the leg says before it is mixed."""
+    heard_by: list[str] | None = None
+    """See `LegPart`."""
+    level_extension_id: int | None = None
+    """Id (1..14) of the RFC 6464 audio level header extension, if the far end sends it."""
     playout: Playout = Playout()
     ssrc: int | None = None
     """If given, packets with another SSRC are not the leg's."""
@@ -116,15 +120,90 @@ class AddLeg:
 
 
 @dataclass(frozen=True, slots=True)
-class UpdateLeg:
-    """Change who hears whom. Fields left None stay as they are. Takes effect on the next tick."""
+class LegPart:
+    """How a leg takes part in the mix, all of it."""
+
+    call_id: str
+    heard: bool
+    hears: bool
+    """True also ends what the leg was played instead."""
+    gain: float = 1.0
+    heard_by: list[str] | None = None
+    """The calls that hear this leg, instead of everybody; they hear it beside the mix. An empty list: nobody."""
+
+
+@dataclass(frozen=True, slots=True)
+class UpdateLegs:
+    """Change who hears whom, for all these legs on one tick, the next. An unknown leg: `Refused`, and none changes."""
+
+    request_id: int
+    legs: list[LegPart]
+    type: Literal["update_legs"] = "update_legs"
+
+
+@dataclass(frozen=True, slots=True)
+class LendClip:
+    """Lend PCM to be played: a sealed memfd of mono int16, this machine's byte order, comes with the message.
+
+    A clip is lent once for each rate that is needed; at what rate a leg hears follows from its format.
+    """
+
+    request_id: int
+    clip_id: str
+    sample_rate: int
+    samples: int
+    type: Literal["lend_clip"] = "lend_clip"
+
+
+@dataclass(frozen=True, slots=True)
+class ReturnClip:
+    """Forget a clip at all its rates. What is playing of it ends."""
+
+    request_id: int
+    clip_id: str
+    type: Literal["return_clip"] = "return_clip"
+
+
+@dataclass(frozen=True, slots=True)
+class PlayProgram:
+    """What a leg that does not hear the mix is sent, from the clip's start. `Refused` if it is not lent at its rate."""
 
     request_id: int
     call_id: str
-    heard: bool | None = None
-    hears: bool | None = None
-    gain: float | None = None
-    type: Literal["update_leg"] = "update_leg"
+    clip_id: str | None
+    """None: silence."""
+    loop: bool = False
+    type: Literal["play_program"] = "play_program"
+
+
+@dataclass(frozen=True, slots=True)
+class PlayClip:
+    """Play a clip once, beside the mix (a beep, an announcement); `ClipEnded` tells when it is over.
+
+    It must be lent at the rates of all legs that are to hear it; a leg at another rate does not.
+    """
+
+    request_id: int
+    play_id: str
+    clip_id: str
+    to: Literal["mix", "everyone", "call"] = "mix"
+    """`mix`: who hears the mix. `everyone`: also who waits, instead of what is played there. `call`: one leg."""
+    call_id: str | None = None
+    """The leg, for `call`."""
+    except_call_id: str | None = None
+    """A leg that is not to hear it."""
+    duck: bool = False
+    """Turn speech down while it plays."""
+    type: Literal["play_clip"] = "play_clip"
+
+
+@dataclass(frozen=True, slots=True)
+class StopClip:
+    """End a `PlayClip` early; one that is over already is no error."""
+
+    request_id: int
+    play_id: str
+    type: Literal["stop_clip"] = "stop_clip"
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,6 +333,43 @@ class Dtmf:
 
 
 @dataclass(frozen=True, slots=True)
+class ProgramEnded:
+    """A clip given by `PlayProgram` without `loop` was played to its end; the leg is sent silence."""
+
+    call_id: str
+    clip_id: str
+    type: Literal["program_ended"] = "program_ended"
+
+
+@dataclass(frozen=True, slots=True)
+class ClipEnded:
+    """A `PlayClip` is over: played to its end, stopped, or its leg is gone."""
+
+    play_id: str
+    type: Literal["clip_ended"] = "clip_ended"
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechChanged:
+    """A leg began or ceased to speak."""
+
+    call_id: str
+    speaking: bool
+    type: Literal["speech_changed"] = "speech_changed"
+
+
+@dataclass(frozen=True, slots=True)
+class Levels:
+    """Who is loud, five times a second while anybody speaks. Lossy: dropped when the server is slow to read."""
+
+    active: str | None
+    """The active speaker: the loudest of those who speak, kept for a while."""
+    calls: dict[str, float]
+    """dBov of those who speak, at most 16."""
+    type: Literal["levels"] = "levels"
+
+
+@dataclass(frozen=True, slots=True)
 class LegStats:
     """One call's figures since its leg was added."""
 
@@ -366,7 +482,20 @@ class MixerExited:
     type: Literal["mixer_exited"] = "mixer_exited"
 
 
-Command = LendSocket | ReturnSocket | AddLeg | UpdateLeg | RemoveLeg | GetStats | Stop
+Command = (
+    LendSocket
+    | ReturnSocket
+    | AddLeg
+    | UpdateLegs
+    | RemoveLeg
+    | LendClip
+    | ReturnClip
+    | PlayProgram
+    | PlayClip
+    | StopClip
+    | GetStats
+    | Stop
+)
 Report = (
     Ready
     | Heartbeat
@@ -378,6 +507,10 @@ Report = (
     | LegTimedOut
     | LegBye
     | Dtmf
+    | ProgramEnded
+    | ClipEnded
+    | SpeechChanged
+    | Levels
     | Stats
     | LogLine
 )

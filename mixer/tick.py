@@ -9,6 +9,7 @@ from typing import Final
 
 import numpy as np
 
+from mixer.clips import NOTHING, Clips
 from mixer.dsp.mix import RateMix
 from mixer.formats.base import FormatTable
 from mixer.formats.g722 import G722Table
@@ -19,16 +20,20 @@ from mixer.legs import Demux, Legs
 from mixer.protocol import (
     AddLeg,
     LegLost,
+    LegPart,
     LegStats,
     LegTimedOut,
     MediaFormat,
     MixerConfig,
     OutgoingStream,
+    ProgramEnded,
     Report,
 )
 from mixer.receive.playout import WINDOW_TICKS
 from mixer.reports import RtcpReports
 from mixer.rtp.header import write
+from mixer.sounds import Sounds
+from mixer.speakers import Speakers
 from mixer.stats import TickTimes, leg_stats
 from mixer.transports.base import FLOOD_ROWS, LEG_ROWS, Batch, Outgoing, Transport
 from mixer.transports.libc import address_key
@@ -56,6 +61,9 @@ class Mixer:
         self.rtcp = RtcpReports(self.legs, transport, report)
         self.demux = Demux()
         self.intake = Intake(self.legs, self.demux, self.tables, transport, self.rtcp, report, self._moved)
+        self.clips = Clips()
+        self.sounds = Sounds(self.legs, self.tables, self.clips, report)
+        self.speakers = Speakers(self.legs, self.tables, report)
         self.times = TickTimes()
         self.packets_out = 0
         self._malformed_before = 0
@@ -77,8 +85,10 @@ class Mixer:
         source = 0 if command.remote is None else address_key(command.remote.ip, command.remote.port)
         row = self.legs.add(command, socket, source, number, now_ns)
         self.legs.gain[row], self.legs.heard[row] = command.gain, command.heard
-        gain = command.gain if command.heard else 0.0
+        self.legs.level_extension[row] = command.level_extension_id or 0
+        gain = command.gain if command.heard and command.heard_by is None else 0.0
         self.legs.local[row] = table.add(row, gain, command.hears, command.playout)
+        self.sounds.whisper(command.call_id, command.heard_by)
         self._dirty = True
 
     def _table_for(self, form: MediaFormat) -> int:
@@ -95,13 +105,15 @@ class Mixer:
         config = self.config
         match form.codec, form.sample_rate:
             case (("pcmu" | "pcma"), 8000):
-                return G711Table(FIRST_ROWS, form.codec == "pcmu")
+                return G711Table(FIRST_ROWS, self.clips, form.codec == "pcmu")
             case "g722", 16000:
-                return G722Table(FIRST_ROWS)
+                return G722Table(FIRST_ROWS, self.clips)
             case "opus", 48000:
-                return OpusTable(FIRST_ROWS, config.opus_bitrate, config.opus_complexity, config.skip_silent_above)
+                return OpusTable(
+                    FIRST_ROWS, self.clips, config.opus_bitrate, config.opus_complexity, config.skip_silent_above
+                )
             case "l16", 8000 | 16000 | 24000 | 48000:
-                return L16Table(FIRST_ROWS, form.sample_rate)
+                return L16Table(FIRST_ROWS, self.clips, form.sample_rate)
         raise UnknownCodecError(f"{form.codec} at {form.sample_rate} Hz")
 
     def remove(self, call_id: str, bye: bool) -> int:
@@ -113,6 +125,8 @@ class Mixer:
         table = self.tables[number]
         table.remove(int(self.legs.local[row]))
         self.legs.remove(row)
+        self.sounds.forget_leg(call_id)
+        self.speakers.forget(call_id)
         if not table.live.any():
             self._malformed_before += table.malformed
             del self.tables[number]
@@ -121,18 +135,44 @@ class Mixer:
         self._dirty = True
         return row
 
-    def update(self, call_id: str, heard: bool | None, hears: bool | None, gain: float | None) -> None:
+    def update(self, part: LegPart) -> None:
         """Change what a leg says and hears from the next tick on; a gain is ramped over one frame."""
         legs = self.legs
-        row = legs.row_of[call_id]
+        row = legs.row_of[part.call_id]
         table, local = self.tables[int(legs.table[row])], int(legs.local[row])
-        if heard is not None:
-            legs.heard[row] = heard
-        if gain is not None:
-            legs.gain[row] = gain
-        table.gain[local] = legs.gain[row] if legs.heard[row] else 0.0
-        if hears is not None:
-            table.hears[local] = hears
+        legs.heard[row], legs.gain[row] = part.heard, part.gain
+        table.gain[local] = part.gain if part.heard and part.heard_by is None else 0.0
+        table.hears[local] = part.hears
+        if part.hears:
+            table.programs.stop(local)
+        self.sounds.whisper(part.call_id, part.heard_by)
+
+    def play_program(self, call_id: str, clip_id: str | None, loop: bool) -> str:
+        """Give a leg something to hear while it does not hear the mix; returns why not, or an empty string."""
+        row = self.legs.row_of.get(call_id)
+        if row is None:
+            return "no such leg"
+        table, local = self.tables[int(self.legs.table[row])], int(self.legs.local[row])
+        if clip_id is None:
+            table.programs.stop(local)
+            return ""
+        number = self.clips.number(clip_id)
+        if not self.clips.has(number, table.sample_rate):
+            return f"the clip is not lent at {table.sample_rate} Hz"
+        if table.hears[local]:
+            return "the leg hears the mix"
+        table.programs.give(local, number, loop)
+        return ""
+
+    def forget_clip(self, clip_id: str) -> bool:
+        """Unmap a clip and end it wherever it plays; False if it was not lent."""
+        number = self.clips.forget(clip_id)
+        if number == NOTHING:
+            return False
+        self.sounds.forget_clip(number)
+        for table in self.tables.values():
+            table.forget_clip(number)
+        return True
 
     def outgoing(self, row: int, now_ns: int) -> OutgoingStream:
         """Where a leg's stream stands, for whoever continues it."""
@@ -174,11 +214,14 @@ class Mixer:
             self.intake.take(self._batch, now_ns, number)
         for table in self.tables.values():
             table.pop()
+        self.speakers.update(number)
         self._mix()
+        self.sounds.apply(self.mix)
         for table in self.tables.values():
             table.encode(self.mix.totals[table.sample_rate], self._out)
         if self._dirty:  # an address was learnt in this tick: its first packet goes out with the others
             self._settle()
+        self._tell_ended()
         self._send()
         self._look_after(number, now_ns, unix_ns)
 
@@ -192,7 +235,7 @@ class Mixer:
                 contributing += says
                 sounding.add(table.sample_rate)
         self.mix.spread(sounding)
-        if contributing == 1:
+        if contributing == 1 and not self.sounds.active:
             self._pass_through()
 
     def _pass_through(self) -> None:
@@ -203,6 +246,13 @@ class Mixer:
                 payload = table.sole_payload(int(talkers[0]))
                 if payload is not None:
                     table.share(payload)
+
+    def _tell_ended(self) -> None:
+        """Report programs that came to their end in this tick."""
+        for table in self.tables.values():
+            for local, number in table.ended:
+                self._report(ProgramEnded(self.legs.call_ids[int(table.leg_rows[local])], self.clips.id_of(number)))
+            table.ended.clear()
 
     def _send(self) -> None:
         legs, n, out, rows = self.legs, self.legs.n, self._out, self._sent

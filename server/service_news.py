@@ -15,7 +15,7 @@ from server.calls.model import Call, CallState
 from server.conference.commands import Digit, HangUpReason, MediaConnected, MediaLost, Report
 from server.conference.model import EndReason, LeftReason
 from server.errors import ParleyError
-from server.mixers.handle import News
+from server.mixers.handle import News, SoundNews
 from server.service_calls import finish_call
 from server.service_conferences import end_forced, hang_up
 from server.service_context import Context
@@ -40,6 +40,8 @@ class NewsDesk:
 
     def from_lobby(self, news: News) -> None:
         """Act on what the lobby's mixer reports."""
+        if isinstance(news, SoundNews):
+            return
         call = self._context.calls.find(news.call_id)
         if call is None or call.conference_id is not None:
             return
@@ -48,6 +50,8 @@ class NewsDesk:
 
     def from_conference(self, conference_id: str, news: News) -> None:
         """Act on what a conference's mixer reports."""
+        if isinstance(news, SoundNews):
+            return
         call = self._context.calls.find(news.call_id)
         if call is None or call.conference_id != conference_id:
             return

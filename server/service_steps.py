@@ -99,22 +99,18 @@ async def follow(context: Context, live: Live, events: Sequence[Event], hang_up:
 async def tell_mixer(live: Live) -> None:
     """Tell the mixer what is different for its legs."""
     wanted = directives.legs(live.conference)
-    changed = [(id_, told) for id_, told in live.told.items() if id_ in wanted and wanted[id_] != told]
-    results = await asyncio.gather(
-        *(
-            live.mixer.update_leg(id_, heard=legs.is_heard(wanted[id_]), hears=wanted[id_].hears, gain=wanted[id_].gain)
-            for id_, _ in changed
-        ),
-        return_exceptions=True,
-    )
-    for (call_id, _), result in zip(changed, results, strict=True):
-        if result is None:
-            live.told[call_id] = wanted[call_id]
-        elif isinstance(result, MixerRefused):
-            log.error("leg_not_updated", call_id=call_id, reason=result.reason)
-        elif not isinstance(result, MixerGone):
-            # A dead mixer is dealt with when its end is reported; anything else is a mistake of ours.
-            raise result
+    changed = {id_: wanted[id_] for id_, told in live.told.items() if id_ in wanted and wanted[id_] != told}
+    if not changed:
+        return
+    try:
+        # All in one message: who waited hears the conference from the same tick on.
+        await live.mixer.update_legs([legs.part(call_id, directive) for call_id, directive in changed.items()])
+    except MixerRefused as error:
+        log.error("legs_not_updated", call_ids=sorted(changed), reason=error.reason)
+    except MixerGone:
+        return  # dealt with when its end is reported
+    else:
+        live.told.update(changed)
 
 
 async def close(context: Context, live: Live) -> None:

@@ -15,14 +15,19 @@ from typing import ClassVar, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from mixer.clips import NOTHING, Clips, Programs
+from mixer.dsp.levels import dbov
 from mixer.dsp.limiter import limit
 from mixer.dsp.ramp import apply_gain
+from mixer.dsp.speech import SILENCE_DBOV, SpeechDetector
+from mixer.formats.asides import Asides
 from mixer.protocol import Playout as PlayoutBounds
 from mixer.receive.playout import NEVER, Playout
 from mixer.transports.base import Batch, Outgoing
 
 Rows = NDArray[np.int64]
 Flags = NDArray[np.bool_]
+_NO_ROWS: Final[Rows] = np.zeros(0, np.int64)
 TICKS_PER_SECOND: Final = 50
 HISTORY_FRAMES: Final = 4
 """The frame of this tick and the three before it, from which a lost one is made up."""
@@ -97,7 +102,7 @@ class FormatTable(ABC):
     )
     """One number per row; they grow together."""
 
-    def __init__(self, capacity: int, sample_rate: int, rtp_step: int, playout: Playout) -> None:
+    def __init__(self, capacity: int, clips: Clips, sample_rate: int, rtp_step: int, playout: Playout) -> None:
         self.sample_rate = sample_rate
         self.samples = sample_rate // TICKS_PER_SECOND
         self.rtp_step = rtp_step
@@ -121,6 +126,12 @@ class FormatTable(ABC):
         self.limiter_gain = np.ones(capacity, np.float32)
         self.shared_limiter_gain = np.ones(1, np.float32)
         self.shared_pcm = np.zeros((1, self.samples), np.int16)
+        self.clips = clips
+        self.programs = Programs(capacity, clips, sample_rate, self.samples)
+        self.speech = SpeechDetector(capacity)
+        self.asides = Asides()
+        self.ended: list[tuple[int, int]] = []
+        """Legs whose program ended, and the clip it was."""
         self._free: list[int] = []
         self._turn = 0
         self._make_frames(capacity)
@@ -146,6 +157,8 @@ class FormatTable(ABC):
         self.duplicates[row] = self.concealed[row] = 0
         self.limiter_gain[row] = 1.0
         self.playout.open(row, bounds.margin_ms, bounds.max_ms)
+        self.programs.stop(row)
+        self.speech.reset(row)
         return row
 
     def remove(self, row: int) -> None:
@@ -166,6 +179,21 @@ class FormatTable(ABC):
         self.playout.restart(row)
         self.history[:, row] = 0
 
+    def forget_clip(self, number: int) -> None:
+        """A clip is returned: it is played to nobody any more."""
+        self.programs.forget(number)
+
+    def measure(self) -> Rows:
+        """Judge who speaks by this tick's frames; returns the rows of those who began or ceased to."""
+        n, level = self.n, self.speech.level_dbov
+        says = np.flatnonzero(self.contributes[:n])
+        level[:n] = SILENCE_DBOV
+        if len(says) == n:
+            level[:n] = dbov(self.frames[:n])
+        elif len(says):
+            level[says] = dbov(self.frames[says])
+        return self.speech.update(n, self.gain[:n] > 0)
+
     def hush(self, row: int) -> None:
         """The leg sends digits instead of audio: the hole is not to be concealed."""
         missed = self.playout.missed
@@ -183,6 +211,8 @@ class FormatTable(ABC):
         self._make_frames(capacity)
         self.history[:, : history.shape[1]] = history
         self.playout.grow(capacity)
+        self.programs.grow(capacity)
+        self.speech.grow(capacity)
 
     # ---- the tick
 
@@ -244,22 +274,57 @@ class FormatTable(ABC):
         """Mix-minus of the legs `own`: (len(own), samples) int16, a view that the next tick writes over."""
         k, n = len(own), self.n
         mix, pcm = self._mix[:k], self.pcm[:k]
-        # Whoever changes between the shared mix and one of his own goes on at the gain he heard last.
-        if k == n:
-            np.subtract(total, self.said[:k], out=mix)
-            limit(mix, self.limiter_gain[:k], self.sample_rate)
-            self.shared_limiter_gain[0] = self.limiter_gain[:k].min(initial=1)
-        else:
-            gains = self.limiter_gain[own]
+        everyone = k == n
+        gains = self.limiter_gain[:k] if everyone else self.limiter_gain[own]
+        if not everyone:  # whoever changes from the shared mix to one of his own goes on at the gain he heard last
             self.limiter_gain[:n] = self.shared_limiter_gain
-            if not k:
-                return pcm
-            np.subtract(total, self.said[own], out=mix)
-            limit(mix, gains, self.sample_rate)
+        if not k:
+            return pcm
+        np.subtract(total, self._said_by(own), out=mix)
+        self.asides.apply(mix, own)
+        limit(mix, gains, self.sample_rate)
+        if everyone:
+            self.shared_limiter_gain[0] = gains.min(initial=1)
+        else:
             self.limiter_gain[own] = gains
         np.rint(mix, out=mix)
         np.copyto(pcm, mix, casting="unsafe")
         return pcm
+
+    def _said_by(self, own: Rows) -> NDArray[np.float32]:
+        """(len(own), samples): the part of these legs in the total. Of one that was not added it is nothing."""
+        said = self.said[: len(own)] if len(own) == self.n else self.said[own]
+        silent = ~self.contributes[own]
+        if silent.any():
+            said = np.where(silent[:, np.newaxis], np.float32(0), said)
+        heard: NDArray[np.float32] = said if self.asides.duck is None else said * self.asides.duck
+        return heard
+
+    def _own_flags(self) -> Flags:
+        """(n,) bool: legs that hear a mix of their own, because they say something or are told something aside."""
+        own = self.contributes[: self.n].copy()
+        own[list(self.asides.extra)] = True
+        return own & self.hears[: self.n]
+
+    def played(self) -> tuple[Rows, Rows, Rows]:
+        """What legs that do not hear the mix are sent instead: rows, clip numbers and ticks of those clips.
+
+        An announcement is played instead of the leg's own program, which waits meanwhile.
+        """
+        n, programs, asides = self.n, self.programs, self.asides
+        deaf = self.live[:n] & ~self.hears[:n]
+        if not deaf.any():
+            return _NO_ROWS, _NO_ROWS, _NO_ROWS
+        clip, index = programs.clip[:n].copy(), programs.index[:n].copy()
+        announced = np.zeros(n, bool)
+        if asides.instead is not None:
+            clip[:], index[:] = asides.instead
+            announced[:] = True
+        for row, (number, tick) in asides.private.items():
+            clip[row], index[row], announced[row] = number, tick, True
+        rows = np.flatnonzero(deaf & (clip != NOTHING))
+        self.ended += programs.advance(rows[~announced[rows]])
+        return rows, clip[rows], index[rows]
 
     def _soft(self) -> Flags:
         """(n,) bool: legs whose last frame was so soft that dropping the one after it is not heard."""

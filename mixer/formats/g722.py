@@ -9,6 +9,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from mixer.clips import Clips
 from mixer.codecs import g722
 from mixer.formats.base import Rows
 from mixer.formats.sampled import SampledTable
@@ -24,8 +25,8 @@ class G722Table(SampledTable):
 
     silence = 0xFF  # only fills holes inside a slot; there is no code for silence
 
-    def __init__(self, capacity: int) -> None:
-        super().__init__(capacity, 16000, 8000, 1)
+    def __init__(self, capacity: int, clips: Clips) -> None:
+        super().__init__(capacity, clips, 16000, 8000, 1)
         self._decoders: list[g722.Decoder | None] = []
         self._encoders: list[g722.Encoder | None] = []
         self._quiet = np.zeros(self.samples, np.int16)
@@ -70,10 +71,13 @@ class G722Table(SampledTable):
         """See FormatTable."""
         n = self.n
         hears = self.hears[:n]
-        own: Rows = np.flatnonzero(self.contributes[:n] & hears)
+        own: Rows = np.flatnonzero(self._own_flags())
         self._limit_shared(total)
         heard: list[NDArray[np.int16]] = [self.shared_pcm[0] if hear else self._quiet for hear in hears.tolist()]
         for row, pcm in zip(own.tolist(), self._limit_own(total, own), strict=True):
+            heard[row] = pcm
+        played, clips, index = self.played()
+        for row, pcm in zip(played.tolist(), self._clip_pcm(clips, index), strict=True):
             heard[row] = pcm
         for encoder, pcm, payload in zip(self._encoders, heard, self.own_payload, strict=False):
             if encoder is not None:

@@ -5,8 +5,10 @@ from typing import ClassVar, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from mixer.clips import Clips
 from mixer.codecs.opus_packet import carries_fec, durations_samples, says_silent
 from mixer.formats.base import HISTORY_FRAMES, FormatTable, Picked
+from mixer.formats.opus_clips import ClipPackets
 from mixer.formats.opus_decoding import CONCEAL_TICKS, SLOT_SAMPLES, TICK_SAMPLES, OpusDecoding
 from mixer.formats.opus_encoding import MIX, OWN, SILENCE, OpusEncoding
 from mixer.protocol import Playout as PlayoutBounds
@@ -30,12 +32,14 @@ class OpusTable(FormatTable):
 
     COLUMNS: ClassVar[tuple[str, ...]] = (*FormatTable.COLUMNS, "hang", "_silent_stretch")
 
-    def __init__(self, capacity: int, bitrate: int, complexity: int, skip_silent_above: int) -> None:
+    def __init__(self, capacity: int, clips: Clips, bitrate: int, complexity: int, skip_silent_above: int) -> None:
         self.skip_silent_above = skip_silent_above
         self.ring = SlotRing(capacity, SLOTS, SLOT_BYTES)
-        super().__init__(capacity, 48000, TICK_SAMPLES, Playout(capacity, SLOT_SAMPLES, 2, HORIZON, self.ring, 1))
+        playout = Playout(capacity, SLOT_SAMPLES, 2, HORIZON, self.ring, 1)
+        super().__init__(capacity, clips, 48000, TICK_SAMPLES, playout)
         self.decoding = OpusDecoding(capacity, self.ring, self.playout)
         self.encoding = OpusEncoding(capacity, bitrate, complexity)
+        self.clip_packets = ClipPackets(clips, bitrate, complexity)
         self.hang = np.zeros(capacity, np.int32)
         self._silent_stretch = np.zeros(capacity, bool)
         self._written: list[NDArray[np.int64]] = [np.zeros(0, np.int64) for _ in range(HISTORY_FRAMES)]
@@ -159,10 +163,18 @@ class OpusTable(FormatTable):
         """See FormatTable."""
         n = self.n
         hears, live = self.hears[:n], self.live[:n]
-        wants = np.where(hears, np.where(self.contributes[:n], OWN, MIX), SILENCE).astype(np.int8)
+        wants = np.where(hears, np.where(self._own_flags(), OWN, MIX), SILENCE).astype(np.int8)
         own = np.flatnonzero(wants == OWN)
         self._limit_shared(total)
         address, length = self.encoding.encode(wants, live, self.shared_pcm, own, self._limit_own(total, own))
+        for row, number, tick in zip(*(column.tolist() for column in self.played()), strict=True):
+            if self.clips.has(number, self.sample_rate):
+                address[row], length[row] = self.clip_packets.get(number, tick)
         rows = self.leg_rows[:n][live]
         out.payload_address[rows] = address[live]
         out.payload_bytes[rows] = length[live]
+
+    def forget_clip(self, number: int) -> None:
+        """See FormatTable."""
+        super().forget_clip(number)
+        self.clip_packets.forget(number)

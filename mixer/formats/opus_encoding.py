@@ -75,10 +75,12 @@ class OpusEncoding:
         """
         n = len(wants)
         stream = self.stream[:n]
-        leaving = np.flatnonzero((stream != OWN) & (stream != wants) & live)
+        leaving = np.flatnonzero((stream != OWN) & (wants == OWN) & live)
         for row in leaving.tolist():
             self._fork(row)
         stream[leaving] = OWN
+        # From silence into the mix or back there is no sound to continue: all who waited may change at once.
+        stream[stream != OWN] = wants[stream != OWN]
         for which, pcm in ((MIX, shared_pcm), (SILENCE, self._quiet)):
             if (live & ((stream == which) | (wants == which))).any():
                 payload = self._shared_payload[which]

@@ -9,6 +9,7 @@ from typing import ClassVar, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from mixer.clips import Clips
 from mixer.codecs import g711, l16
 from mixer.dsp.conceal import conceal, join
 from mixer.formats.base import CONCEAL_TICKS, HISTORY_FRAMES, FormatTable, Picked, Rows
@@ -30,13 +31,13 @@ class SampledTable(FormatTable):
     _silence_sounds = False
     """Silence decodes to a small constant, as in A-law, not to zero."""
 
-    def __init__(self, capacity: int, sample_rate: int, clock_rate: int, bytes_per_unit: int) -> None:
+    def __init__(self, capacity: int, clips: Clips, sample_rate: int, clock_rate: int, bytes_per_unit: int) -> None:
         step = clock_rate // 50
         self.bytes_per_unit = bytes_per_unit
         self.payload_bytes = step * bytes_per_unit
         self.ring = SlotRing(capacity, SLOTS, self.payload_bytes)
         playout = Playout(capacity, step, 1, HORIZON, self.ring, self.payload_bytes)
-        super().__init__(capacity, sample_rate, step, playout)
+        super().__init__(capacity, clips, sample_rate, step, playout)
         self.quiet_row = np.full((1, self.payload_bytes), self.silence, np.uint8)
         """The payload of a tick of silence."""
         self.shared_payload = np.zeros((1, self.payload_bytes), np.uint8)
@@ -176,8 +177,7 @@ class SampledTable(FormatTable):
         """See FormatTable."""
         n = self.n
         hears = self.hears[:n]
-        own_flags = self.contributes[:n] & hears
-        own = np.flatnonzero(own_flags)
+        own = np.flatnonzero(self._own_flags())
         address = np.full(n, self.quiet_row.ctypes.data, np.uint64)
         if hears.any() and (len(own) < n or self._shared_given):
             if not self._shared_given:
@@ -188,11 +188,27 @@ class SampledTable(FormatTable):
         own_pcm = self._limit_own(total, own)
         if len(own):
             self._encode(own_pcm, self.own_payload[: len(own)])
-            first = np.uint64(self.own_payload.ctypes.data)
-            address[own] = first + np.arange(len(own), dtype=np.uint64) * np.uint64(self.payload_bytes)
-        rows = self.leg_rows[:n][self.live[:n]]
-        out.payload_address[rows] = address[self.live[:n]]
-        out.payload_bytes[rows] = self.payload_bytes
+            address[own] = self._payload_addresses(0, len(own))
+        rows, clips, index = self.played()
+        if len(rows):
+            self._encode(self._clip_pcm(clips, index), self.own_payload[len(own) : len(own) + len(rows)])
+            address[rows] = self._payload_addresses(len(own), len(rows))
+        live = self.live[:n]
+        out.payload_address[self.leg_rows[:n][live]] = address[live]
+        out.payload_bytes[self.leg_rows[:n][live]] = self.payload_bytes
+
+    def _payload_addresses(self, first: int, count: int) -> NDArray[np.uint64]:
+        base = np.uint64(self.own_payload.ctypes.data)
+        return base + np.arange(first, first + count, dtype=np.uint64) * np.uint64(self.payload_bytes)
+
+    def _clip_pcm(self, clips: Rows, index: Rows) -> NDArray[np.int16]:
+        """(len(clips), samples): these ticks of these clips, silence where one is not lent at this rate."""
+        pcm = np.zeros((len(clips), self.samples), np.int16)
+        for number in np.unique(clips).tolist():
+            if self.clips.has(number, self.sample_rate):
+                mine = clips == number
+                pcm[mine] = self.clips.frames(number, index[mine], self.sample_rate)
+        return pcm
 
     def sole_payload(self, row: int) -> NDArray[np.uint8] | None:
         """See FormatTable: only an untouched frame at unity gain passes through bit by bit."""
@@ -219,12 +235,12 @@ class SampledTable(FormatTable):
 class G711Table(SampledTable):
     """PCMU or PCMA: decoded and encoded by table look-up over all rows."""
 
-    def __init__(self, capacity: int, mu_law: bool) -> None:
+    def __init__(self, capacity: int, clips: Clips, mu_law: bool) -> None:
         self.silence = g711.MULAW_SILENCE if mu_law else g711.ALAW_SILENCE
         self._silence_sounds = not mu_law
         self._to_pcm = g711.MULAW_DECODE if mu_law else g711.ALAW_DECODE
         self._from_pcm = g711.MULAW_ENCODE if mu_law else g711.ALAW_ENCODE
-        super().__init__(capacity, 8000, 8000, 1)
+        super().__init__(capacity, clips, 8000, 8000, 1)
 
     def _decode(self, payload: NDArray[np.uint8], frames: NDArray[np.float32]) -> None:
         g711.decode(self._to_pcm, payload, frames)
@@ -238,8 +254,8 @@ class L16Table(SampledTable):
 
     silence = 0
 
-    def __init__(self, capacity: int, sample_rate: int) -> None:
-        super().__init__(capacity, sample_rate, sample_rate, 2)
+    def __init__(self, capacity: int, clips: Clips, sample_rate: int) -> None:
+        super().__init__(capacity, clips, sample_rate, sample_rate, 2)
 
     def _decode(self, payload: NDArray[np.uint8], frames: NDArray[np.float32]) -> None:
         l16.decode(payload, frames)

@@ -3,7 +3,7 @@
 The caller holds the call's lock. Which mixer, and what the leg may hear, is decided elsewhere.
 """
 
-from mixer.protocol import LegRemoved
+from mixer.protocol import LegPart, LegRemoved
 from server.calls.model import Call
 from server.calls.streams import carried_on
 from server.conference.directives import LegDirective
@@ -16,9 +16,13 @@ SILENT = LegDirective(heard=False, hears=False, gain=1.0)
 NS = 1_000_000_000
 
 
-def is_heard(directive: LegDirective) -> bool:
-    """True if the mix holds what the leg says. A leg for some ears only is in no shared mix."""
-    return directive.heard and directive.heard_by is None
+def part(call_id: str, directive: LegDirective) -> LegPart:
+    """Say to the mixer how a leg takes part."""
+    return LegPart(call_id, directive.heard, directive.hears, directive.gain, _heard_by(directive))
+
+
+def _heard_by(directive: LegDirective) -> list[str] | None:
+    return None if directive.heard_by is None else sorted(directive.heard_by)
 
 
 async def add(
@@ -41,9 +45,10 @@ async def add(
             outgoing=call.outgoing,
             receives=call.media.receives,
             sends=call.media.sends,
-            heard=is_heard(directive),
+            heard=directive.heard,
             hears=directive.hears,
             gain=directive.gain,
+            heard_by=_heard_by(directive),
             playout=call.playout,
             ssrc=call.media.ssrc,
             # Who only listens may be silent for ever (no RTCP is demanded of it either).

@@ -24,7 +24,11 @@ from server.mixers.requests import Answer, Requests
 from server.mixers.totals import SILENT
 from server.tasks import Tasks
 
-News = protocol.LegConnected | protocol.LegLost | protocol.LegTimedOut | protocol.LegBye | protocol.Dtmf
+CallNews = protocol.LegConnected | protocol.LegLost | protocol.LegTimedOut | protocol.LegBye | protocol.Dtmf
+"""What a mixer says of a call's media."""
+SoundNews = protocol.ProgramEnded | protocol.ClipEnded | protocol.SpeechChanged | protocol.Levels
+"""What a mixer says of what is heard."""
+News = CallNews | SoundNews
 """What a mixer says of itself and the rest of the server wants to know."""
 
 DUMP_BYTES: Final = 64 << 10
@@ -54,6 +58,8 @@ class LegOptions(TypedDict, total=False):
     heard: bool
     hears: bool
     gain: float
+    heard_by: list[str] | None
+    level_extension_id: int | None
     playout: protocol.Playout
     ssrc: int | None
     media_timeout_ms: int
@@ -135,16 +141,9 @@ class MixerHandle:
         make = protocol.AddLeg
         await self._ask(lambda request_id: make(request_id, call_id, socket_id, remote, format, outgoing, **options))
 
-    async def update_leg(
-        self,
-        call_id: str,
-        *,
-        heard: bool | None = None,
-        hears: bool | None = None,
-        gain: float | None = None,
-    ) -> None:
-        """Change who hears whom from the next tick on; None leaves a field as it is."""
-        await self._ask(lambda request_id: protocol.UpdateLeg(request_id, call_id, heard, hears, gain))
+    async def update_legs(self, parts: Sequence[protocol.LegPart]) -> None:
+        """Change who hears whom, for all these legs on one tick, the next."""
+        await self._ask(lambda request_id: protocol.UpdateLegs(request_id, list(parts)))
 
     async def remove_leg(self, call_id: str, bye: bool = False) -> protocol.LegRemoved:
         """Take a call's row away. The answer is what the next mixer needs to go on with the call."""

@@ -116,15 +116,15 @@ def test_updates_take_effect_at_once_and_without_a_click(talking: str, rate: int
     listener = conference.add(listening)  # type: ignore[arg-type]
     conference.run(50)
     ticks = {"mute": 50, "unmute": 75, "quieter": 100, "deaf": 125, "hearing": 150}
-    conference.mixer.update(talker.call_id, False, None, None)
+    conference.update(talker, heard=False)
     conference.run(25)
-    conference.mixer.update(talker.call_id, True, None, None)
+    conference.update(talker, heard=True)
     conference.run(25)
-    conference.mixer.update(talker.call_id, None, None, 0.5)
+    conference.update(talker, gain=0.5)
     conference.run(25)
-    conference.mixer.update(listener.call_id, None, False, None)
+    conference.update(listener, hears=False)
     conference.run(25)
-    conference.mixer.update(listener.call_id, None, True, None)
+    conference.update(listener, hears=True)
     conference.run(25)
     sound, frame = listener.heard(), listener.rate // 50
 

@@ -83,7 +83,7 @@ def test_talker_with_a_gain_is_not_carried_over_but_multiplied(gain: float) -> N
     sent = random_payloads(160, 40)
     conference.add("pcmu")
     talker = raw_talker(conference, "pcmu", 8000, sent)
-    conference.mixer.update(talker.call_id, None, None, gain)
+    conference.update(talker, gain=gain)
     conference.run(45)
     got = payloads_got(conference.callers["call-0"])
     assert not any(payload in sent for payload in got)

@@ -2,14 +2,14 @@
 
 import struct
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mixer.codecs import g711, g722, l16, opus
-from mixer.protocol import AddLeg, Address, Codec, MediaFormat, MixerConfig, OutgoingStream, Playout, Report
+from mixer.protocol import AddLeg, Address, Codec, LegPart, MediaFormat, MixerConfig, OutgoingStream, Playout, Report
 from mixer.tick import TICK_NS, Mixer
 from mixer.transports.libc import address_key
 from tests.support.memory_transport import MemoryTransport
@@ -139,6 +139,7 @@ class VirtualConference:
         self.mixer = Mixer(config or MixerConfig("test"), self.transport, self.reports.append)
         self.mixer.shared_sockets.add(SHARED_SOCKET)
         self.callers: dict[str, Caller] = {}
+        self.parts: dict[str, LegPart] = {}
         self.now_ns = start_ns
         self._by_key: dict[tuple[int, int], Caller] = {}
 
@@ -185,6 +186,12 @@ class VirtualConference:
             self.now_ns,
         )
         return caller
+
+    def update(self, caller: Caller, **changes: Any) -> None:
+        """Change how a caller takes part: any field of LegPart; the others stay."""
+        part = replace(self.parts.get(caller.call_id, LegPart(caller.call_id, heard=True, hears=True)), **changes)
+        self.parts[caller.call_id] = part
+        self.mixer.update(part)
 
     def inject(self, caller: Caller, datagram: bytes, source: int | None = None) -> None:
         """A datagram arrives in the next tick, from the caller's address or another."""

@@ -76,7 +76,7 @@ class FakeMixer:
                 if self.name == "stubborn":
                     return
                 self.stopped = True
-            case p.UpdateLeg():
+            case p.UpdateLegs():
                 pass
         self.control.send(p.Done(command.request_id))
 

@@ -3,10 +3,10 @@
 Tests of the service and the API use them, so that they test no process, no clock and no sound.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, cast
 
-from mixer.protocol import Address, LegRemoved, LegStats, MixerConfig, MixerStats, OutgoingStream, Spread
+from mixer.protocol import Address, LegPart, LegRemoved, LegStats, MixerConfig, MixerStats, OutgoingStream, Spread
 from server.mixers.errors import LaunchFailed, MixerGone, MixerRefused
 from server.mixers.handle import MixerHandle, News
 from server.mixers.ports import MediaSocket
@@ -55,12 +55,14 @@ class FakeMixer:
             assert fields["remote"] not in remotes, "two legs of one address on a shared socket"
         self.legs[call_id] = {"socket_id": socket_id, **fields}
 
-    async def update_leg(self, call_id: str, **fields: Any) -> None:
+    async def update_legs(self, parts: Sequence[LegPart]) -> None:
         self._check_alive()
-        if call_id not in self.legs:
+        if any(part.call_id not in self.legs for part in parts):
             raise MixerRefused("no such leg")
-        self.legs[call_id].update(fields)
-        self.updates.append((call_id, fields))
+        for part in parts:
+            fields = {"heard": part.heard, "hears": part.hears, "gain": part.gain, "heard_by": part.heard_by}
+            self.legs[part.call_id].update(fields)
+            self.updates.append((part.call_id, fields))
 
     async def remove_leg(self, call_id: str, bye: bool = False) -> LegRemoved:
         self._check_alive()

@@ -88,15 +88,15 @@ async def test_a_patch_changes_sound_and_events(api: Api) -> None:
     assert len(api.mixer_of(joined["conference_id"]).updates) == updates
 
 
-async def test_coaching_is_heard_by_no_shared_mix(api: Api) -> None:
+async def test_a_coach_is_heard_by_the_coachee_alone(api: Api) -> None:
     agent = await api.enter("standup", 40000)
     coach = await api.enter("standup", 40002, coach=agent["call_id"])
     assert coach["participant"]["coaching"] is True and coach["participant"]["coach"] == agent["call_id"]
     leg = api.mixer_of(agent["conference_id"]).legs[coach["call_id"]]
-    assert (leg["heard"], leg["hears"]) == (False, True)
+    assert (leg["hears"], leg["heard_by"]) == (True, [agent["call_id"]])
     path = f"/v1/conferences/standup/participants/{coach['call_id']}"
     assert (await api.patch(path, {"coaching": False}))["coach"] is None
-    assert leg["heard"] is True
+    assert (leg["heard"], leg["heard_by"]) == (True, None)
     await api.refused("PATCH", path, {"coaching": True}, 409, "coach_required")
     await api.refused("PATCH", path, {"coach": "nobody"}, 409, "coach_not_found")
 

@@ -134,7 +134,7 @@ async def test_a_lent_socket_is_used_by_the_mixer_and_returned(mixers: Mixers) -
 
 async def test_commands_are_answered(mixers: Mixers) -> None:
     mixer = await Watcher(mixers).launch()
-    await mixer.update_leg("call_a", heard=False)
+    await mixer.update_legs([p.LegPart("call_a", heard=False, hears=True)])
     removed = await mixer.remove_leg("call_a", bye=True)
     assert (removed.call_id, removed.outgoing, removed.remote) == ("call_a", p.OutgoingStream(1, 2, 3, 4), None)
     calls, figures = await mixer.stats()

@@ -1,0 +1,47 @@
+"""Who speaks, told to the server: each change at once, and levels five times a second while anybody does."""
+
+from collections.abc import Callable
+from typing import Final
+
+from mixer.dsp.speech import ActiveSpeaker
+from mixer.formats.base import FormatTable
+from mixer.legs import Legs
+from mixer.protocol import Levels, Report, SpeechChanged
+
+LEVEL_TICKS: Final = 10
+MOST: Final = 16
+
+
+class Speakers:
+    """Reports speech of a mixer's legs."""
+
+    def __init__(self, legs: Legs, tables: dict[int, FormatTable], report: Callable[[Report], None]) -> None:
+        self._legs, self._tables, self._report = legs, tables, report
+        self._speaking: set[str] = set()
+        self._active = ActiveSpeaker()
+
+    def update(self, tick: int) -> None:
+        """Judge this tick's frames, before gains are applied."""
+        for table in self._tables.values():
+            for local in table.measure().tolist():
+                call_id = self._legs.call_ids[int(table.leg_rows[local])]
+                speaks = bool(table.speech.speaking[local])
+                (self._speaking.add if speaks else self._speaking.discard)(call_id)
+                self._report(SpeechChanged(call_id, speaks))
+        if tick % LEVEL_TICKS == 0 and self._speaking:
+            self._tell_levels(tick)
+
+    def _tell_levels(self, tick: int) -> None:
+        levels: dict[str, float] = {}
+        for call_id in self._speaking:
+            row = self._legs.row_of[call_id]
+            table = self._tables[int(self._legs.table[row])]
+            levels[call_id] = round(float(table.speech.level_dbov[int(self._legs.local[row])]), 1)
+        active = self._active.update(tick, levels)
+        loudest = sorted(levels, key=lambda call_id: -levels[call_id])[:MOST]
+        self._report(Levels(active, {call_id: levels[call_id] for call_id in loudest}))
+
+    def forget(self, call_id: str) -> None:
+        """A leg is gone; the server knows by other means."""
+        self._speaking.discard(call_id)
+        self._active.forget(call_id)
