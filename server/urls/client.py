@@ -1,0 +1,138 @@
+"""The guarded HTTP client: the only way in which the server requests what a user named.
+
+Decides how a fetch goes: check, connect, answer, redirect, and which limit holds when. It trusts no proxy and no other
+setting of the environment but the certificates of the system (`SSL_CERT_FILE`), keeps no cookies, and speaks HTTP/1.1
+only. What may be dialled is decided in `dial`, what a URL may look like in `check`.
+"""
+
+import asyncio
+import ssl
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from importlib.metadata import PackageNotFoundError, version
+from typing import Final
+
+import httpcore2
+import structlog
+
+from server.urls.addresses import IPAddress
+from server.urls.allowance import PUBLIC_ONLY, Allowance
+from server.urls.check import check_url
+from server.urls.dial import HEAD_BUDGET_BYTES, GuardedNetwork, MeteredStream
+from server.urls.errors import FetchError
+from server.urls.fetched import Fetched, exchanging
+from server.urls.limits import Limits
+from server.urls.request import REDIRECTS, Method, Outgoing
+from server.urls.resolve import Resolver, SystemResolver
+
+log = structlog.get_logger(__name__)
+
+_MAX_CONNECTIONS: Final = 100
+_MAX_IDLE: Final = 20
+_IDLE_S: Final = 15.0
+_FRAMING_BYTES: Final = 64 << 10
+
+
+class GuardedClient:
+    """Requests user-supplied URLs; one instance for the whole server, on one event loop.
+
+    `resolver`, `network`, `is_own` and `ssl_context` replace what the machine has. Close it with `aclose`.
+    """
+
+    def __init__(
+        self,
+        allowance: Allowance = PUBLIC_ONLY,
+        *,
+        resolver: Resolver | None = None,
+        network: httpcore2.AsyncNetworkBackend | None = None,
+        is_own: Callable[[IPAddress], bool] | None = None,
+        ssl_context: ssl.SSLContext | None = None,
+    ) -> None:
+        self.allowance = allowance
+        self._resolver = resolver if resolver is not None else SystemResolver()
+        self._user_agent = _user_agent()
+        self._pool = httpcore2.AsyncConnectionPool(
+            ssl_context=ssl_context if ssl_context is not None else httpcore2.default_ssl_context(),
+            max_connections=_MAX_CONNECTIONS,
+            max_keepalive_connections=_MAX_IDLE,
+            keepalive_expiry=_IDLE_S,
+            network_backend=GuardedNetwork(allowance, self._resolver, network=network, is_own=is_own),
+        )
+
+    async def aclose(self) -> None:
+        """Close all connections; what is still being fetched fails."""
+        await self._pool.aclose()
+        if isinstance(self._resolver, SystemResolver):
+            self._resolver.close()
+
+    @asynccontextmanager
+    async def fetch(
+        self,
+        method: Method,
+        url: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        content: bytes | None = None,
+        limits: Limits | None = None,
+    ) -> AsyncIterator[Fetched]:
+        """Request `url` and yield the answer, its body unread; any status is an answer.
+
+        Credentials in the URL go out as Authorization. Raises `UrlRefused` or `FetchError`, here or while the body is
+        read. The connection is used again only if the body was read to its end.
+        """
+        limits = limits if limits is not None else Limits()
+        deadline = asyncio.get_running_loop().time() + limits.total_s
+        request = Outgoing(method, check_url(url, self.allowance), headers or {}, content)
+        for redirects_left in range(limits.max_redirects, -1, -1):
+            async with self._exchange(request, limits, deadline) as fetched:
+                log.debug("fetched", method=request.method, url=request.url.safe, status=fetched.status)
+                location = fetched.headers.get("location") if fetched.status in REDIRECTS else None
+                if location is None or not limits.max_redirects:
+                    yield fetched
+                    return
+            if redirects_left:
+                request = request.redirected(fetched.status, location, self.allowance)
+        raise FetchError("too_many_redirects", f"the server redirects more than {limits.max_redirects} times")
+
+    @asynccontextmanager
+    async def _exchange(self, request: Outgoing, limits: Limits, deadline: float) -> AsyncIterator[Fetched]:
+        """One request and its answer, no redirect followed."""
+        async with exchanging(deadline):
+            response = await self._pool.handle_async_request(self._on_the_wire(request, limits))
+        fetched = Fetched(response, request.url.url, limits, deadline)
+        stream = response.extensions["network_stream"]
+        try:
+            if not isinstance(stream, MeteredStream):
+                raise FetchError("protocol_error", "the server switches to another protocol")
+            if sum(len(name) + len(value) for name, value in response.headers) > limits.max_header_bytes:
+                raise FetchError("too_large", f"the headers are larger than {limits.max_header_bytes} bytes")
+            # Chunked framing may double a body, not more; what tells a server of tiny chunks from a hostile one.
+            stream.allow(2 * limits.max_body_bytes + _FRAMING_BYTES)
+            yield fetched
+        finally:
+            if isinstance(stream, MeteredStream):
+                stream.allow(HEAD_BUDGET_BYTES)
+            await fetched.aclose()
+
+    def _on_the_wire(self, request: Outgoing, limits: Limits) -> httpcore2.Request:
+        url = request.url
+        timeouts = {
+            "connect": limits.connect_s,
+            "pool": limits.connect_s,
+            "read": limits.read_s,
+            "write": limits.read_s,
+        }
+        return httpcore2.Request(
+            request.method,
+            httpcore2.URL(scheme=url.scheme, host=url.host, port=url.port, target=url.target),
+            headers=request.wire_headers(self._user_agent),
+            content=request.content,
+            extensions={"timeout": timeouts},
+        )
+
+
+def _user_agent() -> str:
+    try:
+        return f"Parley/{version('parley')}"
+    except PackageNotFoundError:
+        return "Parley"
