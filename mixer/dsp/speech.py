@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 
 ATTACK_TICKS: Final = 3
 RELEASE_TICKS: Final = 25
-LEAST_DBOV: Final = -50.0
+LEAST_DBOV: Final = -45.0
 """Below this nothing is speech, whatever the floor."""
 ABOVE_FLOOR_DB: Final = 10.0
 HYSTERESIS_DB: Final = 5.0
 LOWEST_FLOOR_DBOV: Final = -60.0
-HIGHEST_FLOOR_DBOV: Final = -35.0
+HIGHEST_FLOOR_DBOV: Final = -45.0
 """Somebody who speaks without a pause is not to become his own noise."""
 FLOOR_RISE_DB: Final = 0.04
 """A tick: 2 dB a second, so that the floor follows noise and not syllables."""

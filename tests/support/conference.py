@@ -93,6 +93,7 @@ class Caller:
     got: list[bytes] = field(default_factory=list)
     rtcp: list[bytes] = field(default_factory=list)
     said: list[bytes] = field(default_factory=list)
+    _sound: list[NDArray[np.float32]] = field(default_factory=list)
 
     @property
     def step(self) -> int:
@@ -126,8 +127,9 @@ class Caller:
         return header
 
     def heard(self) -> NDArray[np.float32]:
-        """All packets got, decoded, in int16 units at the caller's rate."""
-        return np.concatenate([self.coder.decode(packet[12:]) for packet in self.got])
+        """All packets got, decoded, in int16 units at the caller's rate. May be asked again as more come."""
+        self._sound += [self.coder.decode(packet[12:]) for packet in self.got[len(self._sound) :]]
+        return np.concatenate(self._sound)
 
 
 class VirtualConference:
