@@ -17,6 +17,7 @@ from mixer.legs import NO_SSRC, Demux, Legs
 from mixer.protocol import Address, Dtmf, LegConnected, Report
 from mixer.reports import RtcpReports
 from mixer.rtp.dtmf import Digit
+from mixer.rtp.extension import audio_levels
 from mixer.rtp.header import DropReason, Headers, parse
 from mixer.transports.base import Batch, Transport
 from mixer.transports.libc import address_of
@@ -219,6 +220,7 @@ class Intake:
             np.maximum(now_ns - batch.arrival_ns[index], 0),
             headers.offset[index],
             headers.payload_length[index],
+            audio_levels(batch.data, index, legs.level_extension[rows]) if legs.level_extension.any() else None,
         )
         if len(self.tables) == 1:
             next(iter(self.tables.values())).insert(packets)

@@ -45,7 +45,7 @@ HUSHED_TICKS: Final = 10
 class Picked:
     """The packets of one batch that belong to one table: columns of the same length, in order of arrival."""
 
-    __slots__ = ("age_ns", "batch", "index", "length", "offset", "rows", "timestamp")
+    __slots__ = ("age_ns", "batch", "index", "length", "offset", "rows", "says_level", "timestamp")
 
     def __init__(
         self,
@@ -56,9 +56,12 @@ class Picked:
         age_ns: NDArray[np.int64],
         offset: NDArray[np.int32],
         length: NDArray[np.int32],
+        says_level: NDArray[np.int64] | None = None,
     ) -> None:
         self.batch, self.index, self.rows = batch, index, rows
         self.timestamp, self.age_ns, self.offset, self.length = timestamp, age_ns, offset, length
+        self.says_level = says_level
+        """RFC 6464 level bytes, -1 where there is none; None if no leg sends them."""
 
     def take(self, which: Flags | Rows) -> "Picked":
         """A subset."""
@@ -70,6 +73,7 @@ class Picked:
             self.age_ns[which],
             self.offset[which],
             self.length[which],
+            None if self.says_level is None else self.says_level[which],
         )
 
     def payload(self, width: int) -> NDArray[np.uint8]:

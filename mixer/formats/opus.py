@@ -23,6 +23,8 @@ SLOT_BYTES: Final = 1280
 """Room for one frame of the highest rate; 60 ms fit at up to 170 kbit/s."""
 HANG_TICKS: Final = 15
 """A leg that says it is silent is decoded for 300 ms more, so that word ends are heard."""
+QUIET_LEVEL: Final = 60
+"""RFC 6464 levels are minus dBov: from here on a packet that claims no voice is not decoded in a large conference."""
 NOISE_FLOOR: Final = 1.5
 """Digital silence comes out of the decoder as less than this."""
 
@@ -96,7 +98,10 @@ class OpusTable(FormatTable):
             np.add.at(self.duplicates, packets.rows[~stored], 1)
         rows, place = packets.rows[stored], slot[stored] & self.ring.mask
         self.decoding.samples[rows, place] = samples[stored]
-        self.decoding.silent[rows, place] = says_silent(first_two[stored], packets.length[stored])
+        silent = says_silent(first_two[stored], packets.length[stored])
+        if packets.says_level is not None:
+            silent |= _is_silent(packets.says_level[stored])
+        self.decoding.silent[rows, place] = silent
         self.decoding.fec[rows[carries_fec(first_two[stored], packets.length[stored])]] = True
 
     def pop(self) -> None:
@@ -178,3 +183,9 @@ class OpusTable(FormatTable):
         """See FormatTable."""
         super().forget_clip(number)
         self.clip_packets.forget(number)
+
+
+def _is_silent(says_level: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """(n,) bool: the RFC 6464 byte says that nobody speaks, and that what there is is very low."""
+    silent: NDArray[np.bool_] = (says_level >= 0) & (says_level < 0x80) & (says_level >= QUIET_LEVEL)
+    return silent

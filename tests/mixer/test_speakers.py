@@ -1,10 +1,12 @@
 """Who speaks: reported once per change, not for noise, not for who cannot be heard; and who is loudest."""
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import NDArray
 
-from mixer.protocol import Levels, SpeechChanged
-from tests.support.conference import VirtualConference, tone
+from mixer.protocol import Levels, MixerConfig, SpeechChanged
+from tests.support.conference import VirtualConference, amplitude_at, tone
 
 RATE = 8000
 
@@ -65,3 +67,20 @@ def test_levels_name_the_loudest_and_stop_when_nobody_speaks() -> None:
     assert len([report for report in conference.reports if isinstance(report, Levels)]) == count
     conference.mixer.remove(loud.call_id, bye=False)
     conference.run(10)
+
+
+def test_in_a_large_conference_senders_of_rfc_6464_levels_say_when_they_need_not_be_decoded() -> None:
+    conference = VirtualConference(MixerConfig("test", skip_silent_above=1))
+    callers = [conference.add("opus", tone(500, 3, 48000), level_extension_id=3) for _ in range(3)]
+    listener = conference.add("opus")
+    silent = bytes([0x90, 111]), bytes.fromhex("bede0001 30") + bytes([127, 0, 0])
+    for caller in callers[1:]:  # they say -127 dBov, so their tones are never decoded
+        plain = caller.packet
+
+        def quiet(plain: Callable[[], bytes | None] = plain) -> bytes | None:
+            packet = plain()
+            return None if packet is None else silent[0] + packet[2:12] + silent[1] + packet[12:]
+
+        caller.packet = quiet  # type: ignore[method-assign]
+    conference.run(100)
+    assert abs(amplitude_at(listener.heard()[48000:], 500, 48000) - 3000) < 300, "one of three"
