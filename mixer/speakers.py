@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from typing import Final
 
+import numpy as np
+
 from mixer.dsp.speech import ActiveSpeaker
 from mixer.formats.base import FormatTable
 from mixer.legs import Legs
@@ -33,12 +35,13 @@ class Speakers:
 
     def _tell_levels(self, tick: int) -> None:
         levels: dict[str, float] = {}
-        for call_id in self._speaking:
-            row = self._legs.row_of[call_id]
-            table = self._tables[int(self._legs.table[row])]
-            levels[call_id] = round(float(table.speech.level_dbov[int(self._legs.local[row])]), 1)
-        active = self._active.update(tick, levels)
+        for table in self._tables.values():
+            rows = np.flatnonzero(table.speech.speaking[: table.n])
+            level = table.speech.level_dbov[rows]
+            for at in np.argsort(level)[-MOST:].tolist():
+                levels[self._legs.call_ids[int(table.leg_rows[rows[at]])]] = round(float(level[at]), 1)
         loudest = sorted(levels, key=lambda call_id: -levels[call_id])[:MOST]
+        active = self._active.update(tick, levels)
         self._report(Levels(active, {call_id: levels[call_id] for call_id in loudest}))
 
     def forget(self, call_id: str) -> None:
