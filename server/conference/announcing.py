@@ -15,7 +15,7 @@ from server.conference.events import (
     AnnouncementStarted,
     Event,
 )
-from server.conference.model import MAX_ANNOUNCEMENTS, Announcement, Conference, ConferenceState
+from server.conference.model import MAX_ANNOUNCEMENTS, Announcement, Conference
 from server.conference.refusals import Refusal
 
 PARTICIPANT_LEFT: Final = "participant_left"
@@ -69,8 +69,6 @@ def hearers(conference: Conference, announcement: Announcement) -> tuple[str, ..
     One for a single participant reaches it wherever it is, also while it waits or is held. One for all reaches
     those in the mix, before the start those who wait, and nobody who is held.
     """
-    if announcement.call_id is not None:
-        return (announcement.call_id,)
-    if conference.state is ConferenceState.ENDED:
-        return ()
-    return tuple(p.call_id for p in conference.present if not p.hold)
+    if announcement.call_id is None:
+        return tuple(p.call_id for p in conference.present if not p.hold)
+    return tuple(p.call_id for p in conference.present if p.call_id == announcement.call_id)

@@ -144,6 +144,7 @@ def _joined(conference: Conference, event: ParticipantJoined) -> Conference:
     participants[event.call_id] = Participant(
         call_id=event.call_id,
         joined_at=event.at,
+        number=len(conference.participants) + len(conference.earlier_stays) + 1,
         state=state,
         label=event.label,
         metadata=event.metadata,

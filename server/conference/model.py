@@ -140,6 +140,8 @@ class Participant:
 
     call_id: str
     joined_at: float
+    number: int
+    """1 for the conference's first stay, 2 for the next; a clock that is set back does not disturb it."""
     state: ParticipantState = ParticipantState.CONNECTING
     label: str | None = None
     metadata: Mapping[str, Any] = field(default_factory=dict)
@@ -216,7 +218,7 @@ class Conference:
     @property
     def stays(self) -> tuple[Participant, ...]:
         """Every stay there ever was, in the order of joining."""
-        return tuple(sorted((*self.earlier_stays, *self.participants.values()), key=lambda p: p.joined_at))
+        return tuple(sorted((*self.earlier_stays, *self.participants.values()), key=lambda p: p.number))
 
     @property
     def playing(self) -> tuple[Announcement, ...]:

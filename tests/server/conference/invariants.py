@@ -1,29 +1,36 @@
-"""What holds of every conference at every moment, whatever was asked of it.
+"""What holds of every conference at every moment, and of every step it takes, whatever was asked of it.
 
-Written against the definitions, not against the code that is checked: who hears whom is worked out here a second
-time, pair by pair.
+`docs/invariants.md` says each in words; what holds of the log is in `log_invariants`. Written against the definitions,
+not against the code that is checked: who hears whom is worked out here a second time, pair by pair.
 """
 
 from collections.abc import Sequence
 
-from server.conference.directives import legs
-from server.conference.evolve import evolve
-from server.conference.log import LoggedEvent
-from server.conference.model import Conference, ConferenceState, Participant, ParticipantState
+from server.conference.beeps import Beep
+from server.conference.directives import Program, legs
+from server.conference.events import Event, ParticipantJoined, ParticipantLeft
+from server.conference.model import Conference, ConferenceState, LeftReason, Participant, ParticipantState
+from tests.server.conference import log_invariants
+from tests.server.conference.scenario import Scenario
 
 
-def check(conference: Conference, log: Sequence[LoggedEvent]) -> None:
-    """Assert all invariants of a conference and of its whole log."""
+def check(scenario: Scenario) -> None:
+    """Assert all invariants of a conference as it is and of all that has happened in it."""
+    conference = scenario.conference
     size_counts_those_present(conference)
     states_agree(conference)
+    waits_only_for_a_reason(conference)
     at_most_the_limit(conference)
     labels_are_unique(conference)
     coaches_point_at_somebody_present(conference)
+    only_the_active_are_heard(conference)
+    a_coach_is_heard_by_its_coachee_alone(conference)
+    exceptions_to_the_mix_are_few(conference)
     everybody_hears_whom_the_rules_say(conference)
-    sequence_is_gapless(conference, log)
-    log_rebuilds_it(conference, log)
-    every_stay_is_kept(conference, log)
-    end_is_in_order(conference, log)
+    whoever_hears_no_conference_has_a_program(conference)
+    whoever_speaks_is_heard(conference)
+    announcements_have_somebody_to_hear_them(conference)
+    log_invariants.check(conference, scenario.log, scenario.happened)
 
 
 def size_counts_those_present(conference: Conference) -> None:
@@ -44,12 +51,14 @@ def states_agree(conference: Conference) -> None:
         assert left == (stay.left_at is not None) == (stay.reason_left is not None)
     assert (conference.ended_at is not None) == (conference.state is ConferenceState.ENDED)
     assert (conference.reason_ended is not None) == (conference.state is ConferenceState.ENDED)
+    if conference.state is not ConferenceState.ENDED:
+        assert (conference.started_at is not None) == (conference.state is ConferenceState.ACTIVE)
+
+
+def waits_only_for_a_reason(conference: Conference) -> None:
     if conference.state is ConferenceState.WAITING:
-        assert conference.started_at is None
         can_start = any(p.start_on_enter for p in conference.present)
         assert not (can_start and conference.size >= conference.settings.min_participants_to_start)
-    if conference.state is ConferenceState.ACTIVE:
-        assert conference.started_at is not None
 
 
 def at_most_the_limit(conference: Conference) -> None:
@@ -69,10 +78,38 @@ def coaches_point_at_somebody_present(conference: Conference) -> None:
             assert coach.coach in present.keys() - {coach.call_id}
 
 
-def everybody_hears_whom_the_rules_say(conference: Conference) -> None:
+def only_the_active_are_heard(conference: Conference) -> None:
     directives = legs(conference)
     assert list(directives) == [p.call_id for p in conference.present]
-    assert not any(said.heard and said.heard_by == frozenset() for said in directives.values())
+    for participant in conference.present:
+        directive = directives[participant.call_id]
+        if conference.state is not ConferenceState.ACTIVE or participant.hold:
+            assert not directive.heard
+            assert not directive.hears
+        if participant.muted:
+            assert not directive.heard
+
+
+def a_coach_is_heard_by_its_coachee_alone(conference: Conference) -> None:
+    directives = legs(conference)
+    for participant in conference.present:
+        directive = directives[participant.call_id]
+        if participant.coaching:
+            assert directive.heard_by == ({participant.coach} - {None})
+            assert not (directive.heard and participant.coach is None)
+        else:
+            assert directive.heard_by is None
+
+
+def exceptions_to_the_mix_are_few(conference: Conference) -> None:
+    # Never a matrix: at most one entry for each coach.
+    exceptions = [d.heard_by for d in legs(conference).values() if d.heard_by is not None]
+    assert len(exceptions) == sum(p.coaching for p in conference.present)
+    assert all(len(hearers) <= 1 for hearers in exceptions)
+
+
+def everybody_hears_whom_the_rules_say(conference: Conference) -> None:
+    directives = legs(conference)
     for listener in conference.present:
         for talker in conference.present:
             if listener is talker:
@@ -91,56 +128,62 @@ def _hears(conference: Conference, listener: Participant, talker: Participant) -
     return not talker.coaching or talker.coach == listener.call_id
 
 
-def sequence_is_gapless(conference: Conference, log: Sequence[LoggedEvent]) -> None:
-    assert [entry.sequence for entry in log] == list(range(1, len(log) + 1))
-    assert conference.sequence == len(log)
-    for entry in log:
-        params = entry.wire["params"]
-        assert entry.wire["sequence"] == params["sequence"] == entry.sequence
-        assert entry.wire["size"] == params["size"] >= 0
-        assert params["status"] == entry.event.status
+def whoever_hears_no_conference_has_a_program(conference: Conference) -> None:
+    for participant in conference.present:
+        program = legs(conference)[participant.call_id].program
+        if participant.hold:
+            assert program == Program("hold", participant.hold_music.url, participant.hold_music.method)
+        elif conference.state is ConferenceState.WAITING:
+            assert program == Program("wait", participant.wait_music.url, participant.wait_music.method)
+        else:
+            assert program is None
 
 
-def log_rebuilds_it(conference: Conference, log: Sequence[LoggedEvent]) -> None:
-    rebuilt: Conference | None = None
-    for entry in log:
-        rebuilt = evolve(rebuilt, entry.event)
-    assert rebuilt is not None
-    assert (rebuilt.state, rebuilt.size, rebuilt.sequence) == (
-        conference.state,
-        conference.size,
-        conference.sequence,
-    )
-    # Who has connected is not logged, so that alone may differ.
-    assert [(p.call_id, p.muted, p.hold, p.coach, p.left_at) for p in rebuilt.stays] == [
-        (p.call_id, p.muted, p.hold, p.coach, p.left_at) for p in conference.stays
-    ]
+def whoever_speaks_is_heard(conference: Conference) -> None:
+    directives = legs(conference)
+    for stay in conference.stays:
+        if stay.speaking:
+            assert stay.present
+            assert directives[stay.call_id].heard
 
 
-def every_stay_is_kept(conference: Conference, log: Sequence[LoggedEvent]) -> None:
-    joins = [entry.wire["params"] for entry in log if entry.event.status == "participant-join"]
-    assert [(stay.call_id, stay.joined_at) for stay in conference.stays] == [
-        (params["call_id"], params["timestamp"]) for params in joins
-    ]
-    here = [params["call_id"] for params in joins if conference.find_present(params["call_id"])]
-    last_joins = [call_id for number, call_id in enumerate(here) if call_id not in here[number + 1 :]]
-    assert [p.call_id for p in conference.present] == last_joins
+def announcements_have_somebody_to_hear_them(conference: Conference) -> None:
+    assert not (conference.announcements and conference.state is ConferenceState.ENDED)
+    for announcement in conference.announcements:
+        assert announcement.call_id is None or conference.find_present(announcement.call_id)
+    ids = [announcement.announcement_id for announcement in conference.announcements]
+    assert len(set(ids)) == len(ids)
 
 
-def end_is_in_order(conference: Conference, log: Sequence[LoggedEvent]) -> None:
-    statuses = [entry.wire["params"]["status"] for entry in log]
-    ended = conference.state is ConferenceState.ENDED
-    assert statuses.count("conference-end") == ended
-    assert statuses.count("conference-start") == (conference.started_at is not None)
-    if not ended:
-        return
-    assert statuses[-2:] == ["participant-leave", "conference-end"]
-    end = log[-1].wire
-    assert end["size"] == 0
-    # All that happened at the last moment are leaves, and whoever caused it is the first of them.
-    last = [entry.wire for entry in log[:-1] if entry.wire["timestamp"] == end["timestamp"]]
-    assert {wire["params"]["status"] for wire in last} == {"participant-leave"}
-    assert [wire["size"] for wire in last] == list(range(len(last) - 1, -1, -1))
-    causer = end["params"].get("call_id_ending_conf")
-    if causer is not None:
-        assert last[0]["params"]["call_id"] == causer
+# ---- of one step ----------------------------------------------------------------------------------------------------
+
+
+def a_refusal_changes_nothing(before: Conference | None, after: Conference | None, events: Sequence[Event]) -> None:
+    assert after is before
+    assert not events
+
+
+def nothing_changes_without_an_event(
+    before: Conference | None, after: Conference | None, events: Sequence[Event]
+) -> None:
+    assert (after is before) == (not events)
+
+
+def what_has_ended_stays_ended(before: Conference | None, events: Sequence[Event]) -> None:
+    assert not (events and before is not None and before.state is ConferenceState.ENDED)
+
+
+def beeps_are_for_others_in_the_mix(
+    before: Conference | None, events: Sequence[Event], after: Conference, beeps: Sequence[Beep]
+) -> None:
+    due: list[Beep] = []
+    for event in events:
+        if not isinstance(event, ParticipantJoined | ParticipantLeft) or after.state is not ConferenceState.ACTIVE:
+            continue
+        if all(p.hold for p in after.present if p.call_id != event.call_id):
+            continue
+        if isinstance(event, ParticipantJoined):
+            due += [Beep("enter", event.call_id)] if after.participants[event.call_id].beep_on_enter else []
+        elif before is not None and before.participants[event.call_id].beep_on_exit:
+            due += [Beep("leave", event.call_id)] if event.reason is not LeftReason.ADD_FAILED else []
+    assert list(beeps) == due

@@ -4,10 +4,11 @@ import itertools
 from collections.abc import Sequence
 from typing import Any
 
-from server.conference.commands import Command, Join
+from server.conference.beeps import Beep, beeps
+from server.conference.commands import Announce, Command, Join
 from server.conference.decide import decide
 from server.conference.directives import LegDirective, legs
-from server.conference.events import Event
+from server.conference.events import AnnouncementStarted, Event
 from server.conference.log import LoggedEvent, enact
 from server.conference.model import Conference, Participant
 from server.conference.wire import Origin
@@ -27,6 +28,10 @@ class Scenario:
         self._next_id = lambda: f"{prefix}-{next(numbers)}"
         self.current: Conference | None = None
         self.log: list[LoggedEvent] = []
+        self.happened: list[Event] = []
+        """All events, those that are not logged included."""
+        self.beeps: list[Beep] = []
+        """Those of the last command."""
         self.now = 1000.0
 
     @property
@@ -44,10 +49,24 @@ class Scenario:
         if decided:
             self.current, entries = enact(self.current, decided, self._next_id, ORIGIN)
             self.log += entries
+        self.happened += decided
+        self.beeps = beeps(decided, self.current) if self.current else []
         return decided
 
     def join(self, call_id: str, **fields: Any) -> list[str]:
         return self.do(a_join(call_id, **fields))
+
+    def announce(self, announcement_id: str, call_id: str | None = None) -> list[str]:
+        return self.do(Announce(announcement_id, f"https://example.org/{announcement_id}", call_id))
+
+    def begun(self) -> list[str]:
+        """The announcements whose turn has come, in that order."""
+        return [e.announcement.announcement_id for e in self.happened if isinstance(e, AnnouncementStarted)]
+
+    def params(self) -> dict[str, Any]:
+        """Those of the last event logged."""
+        params: dict[str, Any] = self.log[-1].wire["params"]
+        return params
 
     def participant(self, call_id: str) -> Participant:
         return self.conference.participants[call_id]
