@@ -16,6 +16,8 @@ from bench.voices import Codec
 SETTLE_S: Final = 3.0
 """Between the last join and the window: jitter buffers and encoders have found their pace."""
 STARTS: Final = 20
+HELD: Final = 50
+COACHES: Final = 3
 IDLE_S: Final = 5.0
 _JOINS_IN_FLIGHT: Final = 4
 _JOINS_AT_ONCE: Final = 50
@@ -32,10 +34,13 @@ class Row:
     talking: int | None
     """How many talk; None: all."""
     participants: int
+    rules: bool = False
+    """Some are held and hear music, and some coach."""
 
     @property
     def name(self) -> str:
-        return f"{self.codec}-{'all' if self.talking is None else self.talking}-{self.participants}"
+        name = f"{self.codec}-{'all' if self.talking is None else self.talking}-{self.participants}"
+        return f"{name}-rules" if self.rules else name
 
     @property
     def load(self) -> Load:
@@ -44,6 +49,7 @@ class Row:
 
 ROWS: Final = (
     *(Row("pcmu", None, n) for n in (10, 100, 500, 1000)),
+    Row("pcmu", None, 1000, rules=True),
     *(Row("opus", 3, n) for n in (10, 100, 500, 1000)),
     *(Row("opus", None, n) for n in (10, 50, 100)),
 )
@@ -68,6 +74,8 @@ def measure(server: Server, row: Row, seconds: float, cores: Cores) -> dict[str,
         join_from = time.perf_counter()
         conference_id = _join_all(server, row, generator)
         join_s = time.perf_counter() - join_from
+        if row.rules:
+            _apply_rules(server, conference_id)
         time.sleep(SETTLE_S)
         stats_before = server.stats(conference_id)
         seen = generator.measure(seconds, lambda: read_cpu(before), lambda: read_cpu(after))
@@ -106,6 +114,16 @@ def _join_all(server: Server, row: Row, generator: GeneratorProcess) -> str:
             joined = pool.map(join, range(start, min(start + _JOINS_AT_ONCE, row.participants)))
             generator.add([target for _, target in joined])
     return conference_id
+
+
+def _apply_rules(server: Server, conference_id: str) -> None:
+    """Hold HELD of the last to come and let COACHES of those before them coach; the first ones are the probes."""
+    latest = server.participants(conference_id)[::-1]
+    for call_id in latest[:HELD]:
+        server.change(conference_id, call_id, hold=True)
+    coaches = latest[HELD : HELD + COACHES]
+    for coach, coachee in zip(coaches, latest[HELD + COACHES :], strict=False):
+        server.change(conference_id, coach, coach=coachee)
 
 
 def wait_until_gone(server: Server) -> None:

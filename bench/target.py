@@ -108,6 +108,15 @@ class Server:
         rtp = answer["media"]["rtp"]
         return answer["conference_id"], (rtp["ip"], rtp["port"])
 
+    def participants(self, conference_id: str) -> list[str]:
+        """Call ids of those present, in the order they joined."""
+        answer = self._ask("GET", f"/v1/conferences/{conference_id}/participants")
+        return [participant["call_id"] for participant in answer["participants"]]
+
+    def change(self, conference_id: str, call_id: str, **fields: Any) -> None:
+        """Change how a participant takes part."""
+        self._ask("PATCH", f"/v1/conferences/{conference_id}/participants/{call_id}", fields)
+
     def call_and_hang_up(self, ip: str, port: int) -> None:
         """A call that joins nothing, for a moment: after it the mixer for such calls is there, and idle."""
         answer = self._ask("POST", "/v1/calls", {"media": {"rtp": {"ip": ip, "port": port, "codec": "pcmu"}}})
