@@ -4,15 +4,18 @@ A mixer is lent a clip by descriptor, at the rate it mixes at, and maps it. Beca
 that holds it can alter, shorten or lengthen what another one plays.
 """
 
+import contextlib
 import fcntl
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 RATES: Final = (8_000, 16_000, 24_000, 48_000)
 """The rates at which a mixer mixes, and so those of which every clip has its samples."""
 SAMPLE_BYTES: Final = 2
+_TOLERANCE_MS: Final = 2.0
+"""Resamplers round the ends up or down by a few samples."""
 
 _SEALS: Final = fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE | fcntl.F_SEAL_SEAL
 
@@ -46,6 +49,24 @@ def memory_file(name: str) -> int:
     return os.memfd_create(name, os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
 
 
+@contextlib.contextmanager
+def clip_files(rates: Sequence[int]) -> Iterator[dict[int, int]]:
+    """Give an empty memory file for each rate; those that are still in the mapping at the end are closed."""
+    fds: dict[int, int] = {}
+    try:
+        for rate in rates:
+            fds[rate] = memory_file(f"clip-{rate}")
+        yield fds
+    finally:
+        for fd in fds.values():
+            os.close(fd)
+
+
+def clip_id(digest: str) -> str:
+    """Return the id of the clip whose content has this SHA-256, in hexadecimal."""
+    return f"clip_{digest[:32]}"
+
+
 def seal(fd: int) -> None:
     """Let nobody change the memory file's content or size any more. Raises OSError while it is mapped writable."""
     fcntl.fcntl(fd, fcntl.F_ADD_SEALS, _SEALS)
@@ -66,7 +87,3 @@ def sealed_clip(clip_id: str, fds: Mapping[int, int]) -> Clip:
     if max(duration_ms) - min(duration_ms) > _TOLERANCE_MS:
         raise ValueError("a clip has to last equally long at each rate")
     return Clip(clip_id, round(max(duration_ms)), samples, dict(fds))
-
-
-_TOLERANCE_MS: Final = 2.0
-"""Resamplers round the ends up or down by a few samples."""

@@ -6,15 +6,13 @@ in `decode_child`.
 """
 
 import asyncio
-import contextlib
 import os
 import signal
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
 from server.prompts.child import ChildFailed, run
-from server.prompts.clip import RATES, Clip, memory_file, seal, sealed_clip
+from server.prompts.clip import RATES, Clip, clip_files, memory_file, seal, sealed_clip
 from server.prompts.errors import PROMPT_ERRORS, PromptError
 from server.prompts.magic import AudioFormat, audio_format
 
@@ -51,7 +49,7 @@ class Decoder:
         if len(data) > MAX_FILE_BYTES:
             raise PromptError("prompt_too_large", f"it has {len(data)} bytes; {MAX_FILE_BYTES} are taken")
         async with self._turns:
-            with _new_files() as outputs:
+            with clip_files(RATES) as outputs:
                 notes = await self._run_child(kind, data, outputs)
                 try:
                     clip = sealed_clip(clip_id, outputs)
@@ -83,19 +81,6 @@ class Decoder:
             code = report.code if report.code in PROMPT_ERRORS else "prompt_decode_failed"
             raise PromptError(code, report.detail)
         return report.notes
-
-
-@contextlib.contextmanager
-def _new_files() -> Iterator[dict[int, int]]:
-    """Give a memory file for each rate; those still in the mapping at the end are closed."""
-    fds: dict[int, int] = {}
-    try:
-        for rate in RATES:
-            fds[rate] = memory_file(f"clip-{rate}")
-        yield fds
-    finally:
-        for fd in fds.values():
-            os.close(fd)
 
 
 async def _fill(fd: int, data: bytes) -> None:
