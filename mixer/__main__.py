@@ -10,6 +10,7 @@ import importlib
 import socket
 from typing import Final, cast
 
+from mixer.warmup import warm_up
 from mixer.zygote import Run, Zygote
 
 PRELOAD: Final = ("numpy", "av", "cffi")
@@ -26,6 +27,7 @@ def main() -> None:
         importlib.import_module(module)
     # Before the socket is an object: closed by a failed import, it would tell the server before stderr tells why.
     run = _function(arguments.run)
+    warm_up()
     Zygote(socket.socket(fileno=arguments.socket), run).serve()
 
 
