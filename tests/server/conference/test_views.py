@@ -66,3 +66,28 @@ def test_a_conference_through_its_life() -> None:
 def test_a_summary_shows_the_same() -> None:
     conference = started("a").conference
     assert summary_view(summarize(conference)) == conference_view(conference)
+
+
+def test_history_has_every_stay_and_shows_it_as_it_ended() -> None:
+    scenario = started("a", "b", label=None)
+    scenario.do(Update("b", muted=True))
+    scenario.do(Leave("b"))
+    scenario.join("b", label="again")
+    scenario.do(Speech("b", speaking=True))
+    scenario.do(End())
+    views = [participant_view(scenario.conference, stay) for stay in scenario.conference.stays]
+    assert [(v["call_id"], v["label"], v["muted"], v["reason_left"]) for v in views] == [
+        ("a", None, False, "conference_ended_via_api"),
+        ("b", None, True, "participant_updated_via_api"),
+        ("b", "again", False, "conference_ended_via_api"),
+    ]
+    assert all((v["state"], v["speaking"]) == ("left", False) and v["left_at"] for v in views)
+
+
+def test_history_keeps_the_order_of_joining_when_the_clock_is_set_back() -> None:
+    scenario = started("a", "b")
+    scenario.now = 500.0
+    scenario.join("c")
+    scenario.do(Leave("a"))
+    scenario.join("a")
+    assert [stay.call_id for stay in scenario.conference.stays] == ["a", "b", "c", "a"]
