@@ -25,6 +25,8 @@ from mixer.transports.libc import address_of
 COMFORT_NOISE: Final = 13
 """Payload type of RFC 3389; silence is the default, so these packets only prove life."""
 SSRC_CHANGES_PER_S: Final = 3
+DIGITS_A_LEG: Final = 4
+"""All may press at once, when they are asked to: a running digit and the three packets of its end."""
 SLOW_PACKETS: Final = 64
 """Learning, digits and reports are taken one by one; more than this in a tick are dropped."""
 
@@ -114,11 +116,11 @@ class Intake:
         self._press(batch, np.flatnonzero(accepted & pressed), rows, now_ns, tick)
         return np.flatnonzero(accepted & ~pressed)
 
-    def _few(self, index: Rows, reason: str) -> list[int]:
+    def _few(self, index: Rows, reason: str, most: int = SLOW_PACKETS) -> list[int]:
         """At most as many as a tick can afford to look at one by one."""
-        if len(index) > SLOW_PACKETS:
-            self.dropped[reason] += len(index) - SLOW_PACKETS
-        return [int(i) for i in index[:SLOW_PACKETS]]
+        if len(index) > most:
+            self.dropped[reason] += len(index) - most
+        return [int(i) for i in index[:most]]
 
     def _learn(self, batch: Batch, index: Rows, rows: Rows, now_ns: int) -> None:
         """Packets for legs whose far end is not known yet; none of them is played."""
@@ -169,7 +171,7 @@ class Intake:
         headers, legs = self._headers, self.legs
         if len(index):
             self._count(batch, index, rows[index], now_ns)
-        for i in self._few(index, "dtmf_flood"):
+        for i in self._few(index, "dtmf_flood", SLOW_PACKETS + DIGITS_A_LEG * len(legs)):
             row, start = int(rows[i]), int(headers.offset[i])
             receiver = legs.dtmf[row]
             assert receiver is not None

@@ -159,11 +159,13 @@ class Playout:
             margin[i] = age_ns[i] + slot[i] // self.slots_per_tick * TICK_NS
             return
         near = -self.horizon <= slot[i] < 0
-        if near and self.ring.arrived(row, int(self.play[row] + slot[i]), self.whole_bytes):
+        self.strays[row] += 1
+        # Nothing but repeats, one after the other, is no repeat: the sender set its clock back a little.
+        repeats = near and self.ring.arrived(row, int(self.play[row] + slot[i]), self.whole_bytes)
+        if repeats and self.strays[row] < STRAYS:
             self.repeated[row] += 1
             slot[i] = -1
             return
-        self.strays[row] += 1
         idle = self.missed[row] > STRAYS
         lacking_ns = int(self.aim_ns[row] - margin[i])
         ticks = -(-lacking_ns // TICK_NS)
