@@ -29,6 +29,8 @@ ERRORS: Final[dict[str, ErrorKind]] = {
     "media_ip_needed": ErrorKind(422, "The far end cannot be reached from a loopback address"),
     "far_end_refused": ErrorKind(422, "The system refuses to send to that address", "far_end"),
     "idempotency_key_reused": ErrorKind(422, "The Idempotency-Key was used with another request"),
+    "url_invalid": ErrorKind(422, "That is no URL the server can use"),
+    "url_forbidden": ErrorKind(422, "The URL leads where the server does not go"),
     "unauthorized": ErrorKind(401, "A valid API key is needed"),
     "not_found": ErrorKind(404, "There is no such thing"),
     "method_not_allowed": ErrorKind(405, "The path does not take this method"),

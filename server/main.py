@@ -24,9 +24,13 @@ from server.errors import ParleyError
 from server.journal import Journal, JournalUnavailable
 from server.mixers.errors import LaunchFailed
 from server.mixers.supervisor import Mixers
+from server.prompts.clips import ClipStore
+from server.prompts.guarded import GuardedFetcher
+from server.prompts.library import PromptLibrary
 from server.service import Service
 from server.settings import Settings, SettingsError
 from server.tasks import Tasks
+from server.urls.client import GuardedClient
 
 log = structlog.get_logger(__name__)
 
@@ -96,7 +100,13 @@ def only_user_of(data_dir: Path) -> Iterator[None]:
 
 async def serve(settings: Settings, listener: socket.socket) -> int:
     """Run the API and the service until a signal ends them; return the exit code."""
-    service = Service(settings, clock, Journal(settings.database_url), Mixers())
+    async with contextlib.aclosing(GuardedClient(settings.url_allowance)) as urls:
+        prompts = PromptLibrary(ClipStore(GuardedFetcher(urls)))
+        service = Service(settings, clock, Journal(settings.database_url), Mixers(), prompts)
+        return await _serve(service, settings, listener)
+
+
+async def _serve(service: Service, settings: Settings, listener: socket.socket) -> int:
     config = uvicorn.Config(
         create_app(service),
         log_config=None,

@@ -12,7 +12,6 @@ from typing import Any, Final, TypeVar
 
 import structlog
 
-from mixer.protocol import LegStats, MixerStats
 from server import service_conferences as conferences
 from server import service_history as history
 from server.calls.addresses import LOOPBACK
@@ -31,6 +30,8 @@ from server.service_calls import NewCall, create_call, finish_call
 from server.service_context import Clock, Context
 from server.service_joining import Joined, Joining, Wish
 from server.service_news import NewsDesk
+from server.service_prompts import Prompts
+from server.service_speech import Figures
 from server.service_steps import consider, write
 from server.settings import Settings
 from server.tasks import Tasks
@@ -46,7 +47,7 @@ STOP_S: Final = 8.0
 class Service:
     """The use cases. Every method that acts for a request raises `ParleyError`."""
 
-    def __init__(self, settings: Settings, clock: Clock, journal: Journal, mixers: Mixers) -> None:
+    def __init__(self, settings: Settings, clock: Clock, journal: Journal, mixers: Mixers, prompts: Prompts) -> None:
         calls, tasks = Calls(), Tasks()
         bind_ip = LOOPBACK if settings.loopback_media else "0.0.0.0"
         lobby = Lobby(
@@ -67,16 +68,21 @@ class Service:
             lobby=lobby,
             origin=Origin(node_id=socket.gethostname(), space_id="parley"),
             tasks=tasks,
+            prompts=prompts,
             calls=calls,
         )
         self._news = NewsDesk(self.context)
-        self._joining = Joining(self.context, self._news.from_conference, self._news.mixer_died)
+        self._joining = Joining(self.context, self._news.from_conference, self._news.mixer_died, self._news.report)
 
     # ---- life
 
     async def start(self) -> None:
-        """Open the journal, end what a crash left open, start the mixers' parent and the lobby."""
+        """Open the journal, end what a crash left open, start the mixers' parent and the lobby.
+
+        The server's own music is made meanwhile and is not waited for: who needs it before hears silence first.
+        """
         context = self.context
+        context.prompts.start()
         await context.journal.open()
         for conference_id in await context.journal.open_conferences():
             conference = await context.journal.load(conference_id)
@@ -120,6 +126,7 @@ class Service:
         await context.tasks.cancel_all()
         for call in context.calls:
             finish_call(context, call, "server_stopped")
+        await context.prompts.close()
         await context.mixers.stop()
         await context.journal.close()
         log.info("stopped")
@@ -184,6 +191,10 @@ class Service:
         """Change how a participant takes part."""
         return await self._finish(conferences.update(self.context, project_id, reference, command), "update")
 
+    async def announce(self, project_id: str, reference: str, url: str, call_id: str | None) -> str:
+        """Have something played to all of a conference, or to one participant; return the announcement's id."""
+        return await self._finish(conferences.announce(self.context, project_id, reference, url, call_id), "announce")
+
     async def end(self, project_id: str, reference: str) -> Conference:
         """End a conference."""
         return await self._finish(conferences.end(self.context, project_id, reference), "end")
@@ -200,6 +211,6 @@ class Service:
         """Return a conference's EVENTs after a sequence number, and the last number there is."""
         return await history.events(self.context, project_id, reference, after, limit)
 
-    async def stats(self, project_id: str, reference: str) -> tuple[list[LegStats], MixerStats]:
+    async def stats(self, project_id: str, reference: str) -> Figures:
         """Return a conference's figures."""
         return await conferences.stats(self.context, project_id, reference)

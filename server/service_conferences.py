@@ -6,9 +6,8 @@ Each takes the lock of the conference's name, so that of two requests the second
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from mixer.protocol import LegStats, MixerStats
 from server.calls.model import Call, CallState
-from server.conference.commands import End, HangUp, HangUpReason, Kick, Leave, Update
+from server.conference.commands import Announce, End, HangUp, HangUpReason, Keep, Kick, Leave, Update
 from server.conference.model import Conference, EndReason, LeftReason, Participant
 from server.errors import ParleyError
 from server.mixers.errors import MixerGone
@@ -16,6 +15,7 @@ from server.service_calls import hang_up_in_lobby, holding
 from server.service_context import Context
 from server.service_history import find_conference
 from server.service_live import Live
+from server.service_speech import Figures, active_speaker
 from server.service_steps import carry_out, everybody, nobody
 
 
@@ -37,10 +37,24 @@ async def kick(context: Context, project_id: str, reference: str, call_id: str) 
 
 async def update(context: Context, project_id: str, reference: str, command: Update) -> tuple[Conference, Participant]:
     """Change how a participant takes part; return the conference and the participant afterwards."""
+    for field, url in (("wait_url", command.wait_url), ("hold_url", command.hold_url)):
+        if not isinstance(url, Keep):
+            context.check_url(field, url)
     async with _in_progress(context, project_id, reference) as live:
         _present(live, command.call_id)
         await carry_out(context, live, command)
         return live.conference, live.conference.participants[command.call_id]
+
+
+async def announce(context: Context, project_id: str, reference: str, url: str, call_id: str | None) -> str:
+    """Have something played to all, or to one participant; return the announcement's id."""
+    context.check_url("url", url)
+    async with _in_progress(context, project_id, reference) as live:
+        if call_id is not None:
+            _present(live, call_id)
+        announcement_id = context.new_id()
+        await carry_out(context, live, Announce(announcement_id, url, call_id))
+        return announcement_id
 
 
 async def end(context: Context, project_id: str, reference: str) -> Conference:
@@ -73,13 +87,15 @@ async def hang_up(context: Context, call: Call, reason: HangUpReason = LeftReaso
             await carry_out(context, live, HangUp(call.call_id, reason), lambda leaver: leaver.call_id == call.call_id)
 
 
-async def stats(context: Context, project_id: str, reference: str) -> tuple[list[LegStats], MixerStats]:
-    """Return the figures of a conference's legs and of its mixer."""
+async def stats(context: Context, project_id: str, reference: str) -> Figures:
+    """Return the figures of a conference's legs and of its mixer, and who speaks."""
     live = await find_live(context, project_id, reference)
     try:
-        return await live.mixer.stats()
+        calls, mixer = await live.mixer.stats()
     except MixerGone as error:
         raise ParleyError("mixer_unavailable", f"the conference's mixer does not answer: {error}") from error
+    speaking = frozenset(participant.call_id for participant in live.conference.present if participant.speaking)
+    return Figures(calls, mixer, speaking, active_speaker(live.conference, live.heard))
 
 
 async def find_live(context: Context, project_id: str, reference: str) -> Live:

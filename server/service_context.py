@@ -16,8 +16,11 @@ from server.journal import Journal
 from server.mixers.ports import MediaPorts
 from server.mixers.supervisor import Mixers
 from server.service_live import LiveConferences
+from server.service_prompts import Prompts
 from server.settings import Settings
 from server.tasks import Tasks
+from server.urls.check import check_url
+from server.urls.errors import UrlRefused
 
 
 class Clock(Protocol):
@@ -49,6 +52,7 @@ class Context:
     lobby: Lobby
     origin: Origin
     tasks: Tasks
+    prompts: Prompts
     new_id: Callable[[], str] = new_id
     calls: Calls = field(default_factory=Calls)
     live: LiveConferences = field(default_factory=LiveConferences)
@@ -61,6 +65,15 @@ class Context:
         self.check_ready()
         if self.draining:
             raise ParleyError("draining", f"the server is draining and takes no new {what}")
+
+    def check_url(self, field: str, url: str | None) -> None:
+        """Raise `ParleyError` if the server cannot or may not go to a URL; None and an empty one are no URL."""
+        if not url:
+            return
+        try:
+            check_url(url, self.settings.url_allowance)
+        except UrlRefused as error:
+            raise ParleyError(error.code, f"{field}: {error.detail}", fields=((field, error.detail),)) from error
 
     def check_ready(self) -> None:
         """Raise `ParleyError` while the server is starting or stopping."""

@@ -4,7 +4,7 @@ Everything that can fail without a trace (rules, ports, a mixer process) comes b
 is undone by events that say so. The answer waits until the mixer has the leg.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import structlog
@@ -13,8 +13,9 @@ from mixer.protocol import MixerConfig, Playout
 from server.calls import legs
 from server.calls.model import Call, CallState
 from server.conference import directives
-from server.conference.commands import End, HangUp, Join
-from server.conference.model import Conference, EndReason, LeftReason, Participant
+from server.conference.commands import AnnouncementReport, End, HangUp, Join
+from server.conference.events import Event
+from server.conference.model import BeepMode, Conference, EndReason, LeftReason, Participant
 from server.errors import ParleyError
 from server.mixers.errors import LaunchFailed, MixerGone, MixerRefused
 from server.mixers.handle import MixerHandle, News
@@ -22,6 +23,7 @@ from server.mixers.ports import MediaSocket
 from server.service_calls import NewCall, close_own_socket, make_call, open_socket, use_socket
 from server.service_context import Context
 from server.service_live import Live
+from server.service_sounds import Sounds
 from server.service_steps import carry_out, consider, nobody, tell_mixer, write
 
 log = structlog.get_logger(__name__)
@@ -33,6 +35,9 @@ class Wish:
 
     name: str
     muted: bool = False
+    beep: BeepMode = BeepMode.BOTH
+    wait_url: str | None = None
+    """None: the server's own music; empty: silence."""
     start_on_enter: bool = True
     end_on_exit: bool = False
     coach: str | None = None
@@ -63,16 +68,19 @@ class Joining:
         context: Context,
         on_news: Callable[[str, News], None],
         on_death: Callable[[str, int | None], None],
+        on_report: Callable[[str, AnnouncementReport], None],
     ) -> None:
-        """`on_news` and `on_death` are told what mixers report, with the conference's id."""
+        """All three take the conference's id, and what its mixer says, its end, and how an announcement went."""
         self._context = context
         self._on_news = on_news
         self._on_death = on_death
+        self._on_report = on_report
 
     async def join(self, project_id: str, call_id: str, wish: Wish) -> Joined:
         """Bring a call that is up into a conference. Raises `ParleyError`."""
         context = self._context
         context.check_ready()
+        context.check_url("wait_url", wish.wait_url)
         call = context.calls.get(project_id, call_id)
         async with context.live.locked((project_id, wish.name)):
             # The call's lock guards it in the lobby; once in the conference, the name's lock does.
@@ -84,26 +92,30 @@ class Joining:
                         "call_already_in_conference",
                         f"the call {call_id!r} is in the conference {call.conference_name!r}",
                     )
-                live = await self._enter(call, wish)
+                live, events = await self._enter(call, wish)
                 await context.lobby.release(call)
-            await self._place(live, call)
+            await self._place(live, call, events)
             return Joined(live.conference, call)
 
     async def call_and_join(self, new: NewCall, wish: Wish) -> Joined:
         """Make a call and bring it into a conference; it ends when it leaves. Raises `ParleyError`."""
         context = self._context
         context.check_ready()
+        context.check_url("wait_url", wish.wait_url)
         call = make_call(context, new, one_request=True)
         async with context.live.locked((new.project_id, wish.name)):
-            live = await self._enter(call, wish)
+            live, events = await self._enter(call, wish)
             context.calls.add(call)
             if call.media_socket is live.shared and call.remote is not None:
                 live.remotes.add(call.remote)
-            await self._place(live, call)
+            await self._place(live, call, events)
             return Joined(live.conference, call)
 
-    async def _enter(self, call: Call, wish: Wish) -> Live:
-        """Make the call a participant, on paper; nothing is left of it if this raises."""
+    async def _enter(self, call: Call, wish: Wish) -> tuple[Live, Sequence[Event]]:
+        """Make the call a participant, on paper; return where and what that brought about.
+
+        Nothing is left of it if this raises.
+        """
         context = self._context
         live = context.live.named((call.project_id, wish.name))
         if live is None:
@@ -113,10 +125,10 @@ class Joining:
                 "conference_full", f"PARLEY_MAX_PARTICIPANTS lets {live.conference.size} into a conference"
             )
         command = self._command(live, call, wish)
-        _, conference, entries = consider(context, live.conference if live else None, command)
+        events, conference, entries = consider(context, live.conference if live else None, command)
         new = live is None
         if live is None:
-            live = Live(conference, await self._launch(conference.conference_id))
+            live = await self._new_live(conference)
         opened: list[MediaSocket] = []
         try:
             if call.one_request:
@@ -130,7 +142,7 @@ class Joining:
             context.live.add(live)
         call.conference_id, call.conference_name = live.conference_id, wish.name
         call.playout = wish.playout
-        return live
+        return live, events
 
     def _command(self, live: Live | None, call: Call, wish: Wish) -> Join:
         settings = self._context.settings
@@ -142,6 +154,8 @@ class Joining:
             label=call.label,
             metadata=call.metadata,
             muted=wish.muted,
+            beep=wish.beep,
+            wait_url=wish.wait_url,
             start_on_enter=wish.start_on_enter,
             end_on_exit=wish.end_on_exit,
             coach=wish.coach,
@@ -151,6 +165,21 @@ class Joining:
             region=wish.region,
             default_region=settings.region,
         )
+
+    async def _new_live(self, conference: Conference) -> Live:
+        context, conference_id = self._context, conference.conference_id
+        mixer = await self._launch(conference_id)
+        sounds = Sounds(
+            mixer,
+            context.prompts,
+            context.calls,
+            context.tasks,
+            context.new_id,
+            conference=lambda: live.conference,
+            report=lambda report: self._on_report(conference_id, report),
+        )
+        live = Live(conference, mixer, sounds)
+        return live
 
     async def _launch(self, conference_id: str) -> MixerHandle:
         def on_report(_mixer: MixerHandle, news: News) -> None:
@@ -192,7 +221,7 @@ class Joining:
             if media_socket is not live.shared:
                 media_socket.close()
 
-    async def _place(self, live: Live, call: Call) -> None:
+    async def _place(self, live: Live, call: Call, events: Sequence[Event]) -> None:
         """Give the call its leg; if that fails, take the join back by events and raise `ParleyError`."""
         context = self._context
         directive = directives.legs(live.conference)[call.call_id]
@@ -211,5 +240,6 @@ class Joining:
             else:
                 await carry_out(context, live, End(EndReason.MIXER_DIED), nobody)
             raise ParleyError("mixer_unavailable", f"the mixer could not take the call: {error}") from error
-        live.told[call.call_id] = directive
+        live.told[call.call_id] = legs.part(call.call_id, directive)
         await tell_mixer(live)
+        live.sounds.follow(events)

@@ -9,12 +9,13 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
-from mixer.protocol import Address
+from mixer.protocol import Address, LegPart
 from server.calls.model import Call
-from server.conference.directives import LegDirective
 from server.conference.model import Conference, ConferenceState
 from server.mixers.handle import MixerHandle
 from server.mixers.ports import MediaSocket
+from server.service_sounds import Sounds
+from server.service_speech import Heard
 
 Key = tuple[str, str]
 """(project id, conference name): a name means something within its project only."""
@@ -26,12 +27,15 @@ class Live:
 
     conference: Conference
     mixer: MixerHandle
+    sounds: Sounds
     shared: MediaSocket | None = None
     """One socket for all who joined in one request from a known address; opened for the first of them."""
     remotes: set[Address] = field(default_factory=set)
     """Far ends on the shared socket: each may be there once, as legs are told apart by it."""
-    told: dict[str, LegDirective] = field(default_factory=dict)
+    told: dict[str, LegPart] = field(default_factory=dict)
     """What the mixer was last told, by call id: the legs it has."""
+    heard: Heard = field(default_factory=Heard)
+    """What the mixer told last of who speaks."""
 
     @property
     def key(self) -> Key:
@@ -79,6 +83,10 @@ class LiveConferences:
             del self._by_key[live.key]
         if not self._by_id:
             self._idle.set()
+
+    def by_id(self, conference_id: str) -> Live | None:
+        """Return the conference in progress of an id, whoever's it is."""
+        return self._by_id.get(conference_id)
 
     def named(self, key: Key) -> Live | None:
         """Return the conference in progress under a name."""

@@ -6,6 +6,7 @@ nothing. The caller holds the lock of the conference's name.
 
 import asyncio
 from collections.abc import Callable, Sequence
+from typing import Final
 
 import structlog
 
@@ -14,7 +15,19 @@ from server.calls.model import Call
 from server.conference import directives
 from server.conference.commands import Command
 from server.conference.decide import decide
-from server.conference.events import Event, ParticipantLeft
+from server.conference.events import (
+    AnnouncementEnded,
+    AnnouncementFailed,
+    AnnouncementQueued,
+    AnnouncementStarted,
+    Event,
+    ParticipantConnected,
+    ParticipantLeft,
+    ParticipantLost,
+    ParticipantSentDigit,
+    ParticipantSpeechStarted,
+    ParticipantSpeechStopped,
+)
 from server.conference.log import LoggedEvent, enact
 from server.conference.model import Conference
 from server.conference.refusals import Refusal
@@ -24,8 +37,23 @@ from server.mixers.errors import MixerGone, MixerRefused
 from server.service_calls import finish_call
 from server.service_context import Context
 from server.service_live import Live
+from server.service_speech import unnoticed
 
 log = structlog.get_logger(__name__)
+
+
+_SILENT: Final = (
+    ParticipantConnected,
+    ParticipantLost,
+    ParticipantSentDigit,
+    ParticipantSpeechStarted,
+    ParticipantSpeechStopped,
+    AnnouncementQueued,
+    AnnouncementStarted,
+    AnnouncementEnded,
+    AnnouncementFailed,
+)
+"""Events after which everybody hears whom they heard before, so that the mixer need not be told."""
 
 
 def nobody(_call: Call) -> bool:
@@ -46,7 +74,23 @@ async def carry_out(
     Leavers for whom `hang_up` says so, and all that joined in one request, are hung up; the others go back to the
     lobby. Raises `ParleyError`.
     """
-    events, conference, entries = consider(context, live.conference, command)
+    events = await carry_out_all(context, live, [command], hang_up)
+    if not live.ended and (speech := unnoticed(live.conference, live.heard)):
+        events += await carry_out_all(context, live, speech)
+    return events
+
+
+async def carry_out_all(
+    context: Context, live: Live, commands: Sequence[Command], hang_up: Callable[[Call], bool] = nobody
+) -> list[Event]:
+    """Carry commands out in order, with one write for all of them; if one is refused, none is carried out."""
+    events: list[Event] = []
+    entries: list[LoggedEvent] = []
+    conference = live.conference
+    for command in commands:
+        brought_about, conference, logged = consider(context, conference, command)
+        events += brought_about
+        entries += logged
     await write(context, conference, entries)
     live.conference = conference
     await follow(context, live, events, hang_up)
@@ -92,29 +136,34 @@ async def follow(context: Context, live: Live, events: Sequence[Event], hang_up:
     await asyncio.gather(*(_move_out(context, live, call, why, hang_up) for call, why in leavers))
     if live.ended:
         await close(context, live)
-    else:
+        return
+    if not all(isinstance(event, _SILENT) for event in events):
         await tell_mixer(live)
+    live.sounds.follow(events)
 
 
 async def tell_mixer(live: Live) -> None:
-    """Tell the mixer what is different for its legs."""
-    wanted = directives.legs(live.conference)
-    changed = {id_: wanted[id_] for id_, told in live.told.items() if id_ in wanted and wanted[id_] != told}
-    if not changed:
-        return
-    try:
-        # All in one message: who waited hears the conference from the same tick on.
-        await live.mixer.update_legs([legs.part(call_id, directive) for call_id, directive in changed.items()])
-    except MixerRefused as error:
-        log.error("legs_not_updated", call_ids=sorted(changed), reason=error.reason)
-    except MixerGone:
-        return  # dealt with when its end is reported
-    else:
-        live.told.update(changed)
+    """Tell the mixer what is different for its legs, and let them hear what they are to hear."""
+    wanted = {call_id: leg for call_id, leg in directives.legs(live.conference).items() if call_id in live.told}
+    parts = {call_id: legs.part(call_id, leg) for call_id, leg in wanted.items()}
+    changed = {call_id: part for call_id, part in parts.items() if part != live.told[call_id]}
+    live.sounds.end_programs(wanted)
+    if changed:
+        try:
+            # All in one message: who waited hears the conference from the same tick on.
+            await live.mixer.update_legs(list(changed.values()))
+        except MixerRefused as error:
+            log.error("legs_not_updated", call_ids=sorted(changed), reason=error.reason)
+        except MixerGone:
+            return  # dealt with when its end is reported
+        else:
+            live.told.update(changed)
+    live.sounds.begin_programs(wanted)
 
 
 async def close(context: Context, live: Live) -> None:
     """Stop the mixer of a conference that ended and close what it had."""
+    live.sounds.close()
     if live.mixer.alive:
         await live.mixer.stop()
     if live.shared is not None:
@@ -125,6 +174,8 @@ async def close(context: Context, live: Live) -> None:
 
 async def _move_out(context: Context, live: Live, call: Call, reason: str, hang_up: Callable[[Call], bool]) -> None:
     over = call.one_request or hang_up(call)
+    live.heard.forget(call.call_id)
+    live.sounds.forget(call.call_id)
     had_leg = live.told.pop(call.call_id, None) is not None
     on_shared = call.media_socket is not None and call.media_socket.shared
     # A mixer that is about to be stopped says BYE to its legs by itself, and lets go of their sockets.

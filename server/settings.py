@@ -8,7 +8,7 @@ import difflib
 import os
 import tomllib
 from collections.abc import Mapping
-from ipaddress import AddressValueError, IPv4Address, ip_address, ip_network
+from ipaddress import AddressValueError, IPv4Address, ip_address
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self
 
@@ -19,6 +19,7 @@ from pydantic_settings.sources import InitSettingsSource
 from server.conference.names import check_region
 from server.conference.refusals import Refusal
 from server.keys import ApiKey, parse_api_keys
+from server.urls.allowance import Allowance, parse_allowance
 
 PREFIX: Final = "PARLEY_"
 CLIENT_NAMES: Final = {"PARLEY_API_KEY"}
@@ -82,15 +83,10 @@ def _media_ip(value: object) -> object:
 
 
 def _networks(value: object) -> object:
-    if isinstance(value, str) and value.strip().lower() in {"true", "1", "yes", "on", "false", "0", "no", "off", ""}:
-        return value.strip().lower() in {"true", "1", "yes", "on"}
-    if isinstance(value, bool):
-        return value
-    names = value.split(",") if isinstance(value, str) else list(value) if isinstance(value, (list, tuple)) else [value]
-    try:
-        return tuple(str(ip_network(str(name).strip())) for name in names)
-    except ValueError as error:
-        raise ValueError(f"write true, false, or networks such as 10.1.2.0/24 ({error})") from error
+    if not isinstance(value, (bool, str, list, tuple)):
+        raise ValueError("write true, false, or networks such as 10.1.2.0/24")
+    allowance = parse_allowance(value if isinstance(value, (bool, str)) else [str(name) for name in value])
+    return tuple(map(str, allowance.networks)) or allowance.everything
 
 
 def _schedule(value: object) -> object:
@@ -134,7 +130,7 @@ class Settings(BaseSettings):
         Field(PortRange((20000, 21999)), description="UDP ports for media, first-last.")
     )
     allow_private_urls: Annotated[bool | tuple[str, ...], NoDecode, BeforeValidator(_networks)] = Field(
-        False, description="Let callbacks go to private addresses: true, false, or networks."
+        False, description="Let URLs of users lead to private addresses: true, false, or networks."
     )
     signing_secret: SecretStr | None = Field(None, min_length=8, description="Secret that signs webhooks.")
     region: Annotated[str, AfterValidator(_region)] | None = Field(None, description="Region told in answers.")
@@ -204,6 +200,13 @@ class Settings(BaseSettings):
     def loopback_media(self) -> bool:
         """True when media sockets are bound to 127.0.0.1 only."""
         return self.dev and self.media_ip is None
+
+    @property
+    def url_allowance(self) -> Allowance:
+        """Which private addresses URLs of users may lead to; in dev mode all, unless the setting is given."""
+        if self.dev and "allow_private_urls" not in self.model_fields_set:
+            return Allowance(everything=True)
+        return parse_allowance(self.allow_private_urls)
 
     @property
     def json_logs(self) -> bool:

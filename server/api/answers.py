@@ -1,13 +1,15 @@
 """Response bodies of the API: their fields, and how each is made from what the service knows."""
 
+from dataclasses import asdict
 from typing import Any, Literal
 
 from pydantic import BaseModel, Field
 
-from mixer.protocol import LegStats, MixerStats, Spread
+from mixer.protocol import Spread
 from server.api.examples import EVENT
 from server.calls.model import Call, CallState
 from server.conference.moments import rfc3339_ms
+from server.service_speech import Figures
 
 
 def _is_none(value: object) -> bool:
@@ -43,6 +45,7 @@ class RtpAnswer(BaseModel):
     ssrc: int = Field(examples=[1234567890])
     sample_rate: int | None = Field(None, exclude_if=_is_none, description="Of L16 only.")
     dtmf_payload_type: int | None = Field(None, exclude_if=_is_none, description="If one was asked for.")
+    audio_level_extension_id: int | None = Field(None, exclude_if=_is_none, description="If one was given.")
 
 
 class MediaAnswer(BaseModel):
@@ -85,6 +88,7 @@ def media_answer(call: Call) -> MediaAnswer:
             ssrc=call.outgoing.ssrc,
             sample_rate=wire.sample_rate if wire.codec == "l16" else None,
             dtmf_payload_type=wire.dtmf_payload_type,
+            audio_level_extension_id=call.media.level_extension_id,
         )
     )
 
@@ -137,17 +141,20 @@ class LegBody(BaseModel):
     buffer_ms: float
     added_delay_ms: float
     level_dbov: float
+    speaking: bool = Field(description="The others hear speech from it now.")
 
 
 class StatsBody(BaseModel):
     """Figures of a conference."""
 
     mixer: MixerBody
+    active_speaker: str | None = Field(description="Call id of the loudest of those who speak, kept for a while.")
     calls: list[LegBody]
 
 
-def stats_body(calls: list[LegStats], mixer: MixerStats) -> StatsBody:
-    """Return the body for a mixer's figures."""
+def stats_body(figures: Figures) -> StatsBody:
+    """Return the body for a conference's figures."""
+    mixer = figures.mixer
     return StatsBody(
         mixer=MixerBody(
             ticks=mixer.ticks,
@@ -156,7 +163,8 @@ def stats_body(calls: list[LegStats], mixer: MixerStats) -> StatsBody:
             work_ms=_spread(mixer.work_ms),
             cpu_s=mixer.cpu_s,
         ),
-        calls=[LegBody(**{name: getattr(leg, name) for name in LegBody.model_fields}) for leg in calls],
+        active_speaker=figures.active_speaker,
+        calls=[LegBody(**asdict(leg), speaking=leg.call_id in figures.speaking) for leg in figures.calls],
     )
 
 
@@ -249,6 +257,12 @@ class LeftBody(BaseModel):
     code: Literal["200"] = "200"
     message: str = Field(examples=["left"])
     call_id: str
+
+
+class AnnouncedBody(BaseModel):
+    """Answer to an announcement."""
+
+    announcement_id: str
 
 
 class EventList(BaseModel):

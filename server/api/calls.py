@@ -10,6 +10,7 @@ from server.api.answers import CallBody, CallList, JoinedBody, LeftBody, Partici
 from server.api.errors import REFUSALS, refusals
 from server.api.schemas import CreateCall, Join, JoinParameters, Leave
 from server.calls.media import PLAYOUTS
+from server.conference.model import BeepMode
 from server.conference.views import participant_view
 from server.service_calls import NewCall
 from server.service_joining import Joined, Wish
@@ -74,6 +75,8 @@ def wish(name: str, body: JoinParameters) -> Wish:
     return Wish(
         name=name,
         muted=body.muted,
+        beep=BeepMode(body.beep),
+        wait_url=body.wait_url,
         start_on_enter=body.start_on_enter,
         end_on_exit=body.end_on_exit,
         coach=body.coach,

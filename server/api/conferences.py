@@ -2,12 +2,14 @@
 
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Body, Query
 from fastapi.responses import JSONResponse
 
+from server.api import examples
 from server.api.access import Project, ServiceOf
-from server.api.answers import ConferenceBody, ConferenceList, EventList, StatsBody, stats_body
+from server.api.answers import AnnouncedBody, ConferenceBody, ConferenceList, EventList, StatsBody, stats_body
 from server.api.errors import REFUSALS, refusals
+from server.api.schemas import Announce
 from server.conference.views import conference_view, summary_view
 from server.service_history import Page
 
@@ -42,6 +44,17 @@ async def end_conference(service: ServiceOf, project: Project, id: str) -> Confe
     return ConferenceBody(**conference_view(await service.end(project, id)))
 
 
+@router.post("/{id}/announcements", status_code=201, summary="Announce something", responses=refusals(404, 409, 503))
+async def announce(
+    service: ServiceOf, project: Project, id: str, body: Annotated[Announce, Body(examples=[examples.ANNOUNCE])]
+) -> AnnouncedBody:
+    """Play audio to all, or to one participant, after what was to be announced there before.
+
+    The answer does not wait for it: `announcement-end` or `announcement-fail` tells how it went.
+    """
+    return AnnouncedBody(announcement_id=await service.announce(project, id, body.url, body.call_id))
+
+
 @router.get(
     "/{id}/events", summary="Read a conference's events", responses=refusals(404, 503), response_model=EventList
 )
@@ -61,4 +74,4 @@ async def list_events(
 @router.get("/{id}/stats", summary="Read a conference's figures", responses=refusals(404, 409, 503))
 async def get_stats(service: ServiceOf, project: Project, id: str) -> StatsBody:
     """Return what the mixer counted and measured, for itself and for each call."""
-    return stats_body(*await service.stats(project, id))
+    return stats_body(await service.stats(project, id))

@@ -83,6 +83,8 @@ Metadata = Annotated[
     Field(description="Anything of yours, up to 4 KiB of JSON; given back with the participant."),
 ]
 Url = Annotated[str, AfterValidator(_url)]
+SoundUrl = Annotated[str, Field(max_length=4096)]
+"""An http or https URL of something to be heard; whether the server may go there is the service's affair."""
 Beep = Annotated[Literal["true", "false", "onEnter", "onExit"], BeforeValidator(_beep)]
 Region = Annotated[str, _by_rule(check_region)]
 StatusEvents = Annotated[str, _tokens(STATUS_EVENTS)]

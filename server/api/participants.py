@@ -1,6 +1,6 @@
 """Routes of participants: calling and joining in one request, listing, changing, kicking."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Body, Query, Response
 
@@ -57,8 +57,8 @@ async def update_participant(
     body: Annotated[PatchParticipant, Body(examples=[examples.PATCH])],
 ) -> ParticipantBody:
     """Change how a participant takes part; it works in every state, on hold too."""
-    body.refuse_unsupported()
-    conference, participant = await service.update(project, id, Update(call_id, **_changes(body)))
+    # A field that was given as null says something, too: the server's own music.
+    conference, participant = await service.update(project, id, Update(call_id, **body.model_dump(exclude_unset=True)))
     return ParticipantBody(**participant_view(conference, participant))
 
 
@@ -67,9 +67,3 @@ async def kick(service: ServiceOf, project: Project, id: str, call_id: str) -> R
     """Throw a participant out. Its call is hung up, however it was made."""
     await service.kick(project, id, call_id)
     return Response(status_code=204)
-
-
-def _changes(body: PatchParticipant) -> dict[str, Any]:
-    """Return the fields that were given and that the conference knows."""
-    # This version plays no beeps and no music, so when a participant beeps or what it waits to is not kept.
-    return body.model_dump(exclude_unset=True, exclude={"hold_url", "wait_url", "beep_on_exit"})

@@ -20,6 +20,7 @@ from server.api.fields import (
     RecordingEvents,
     Region,
     Request,
+    SoundUrl,
     StatusEvents,
     Url,
     rendered,
@@ -28,6 +29,8 @@ from server.calls.media import Direction, JitterBuffer, refuse_sdp, rtp_media
 from server.calls.model import RtpMedia
 from server.conference.model import GAIN_DB_BOUNDS
 from server.errors import ParleyError
+
+_SOUND: Final = 'Null: the server\'s own music. "": silence.'
 
 
 class Rtp(Request):
@@ -42,6 +45,9 @@ class Rtp(Request):
     ssrc: int | None = Field(None, ge=0, le=0xFFFFFFFF, description="The caller's SSRC; others are dropped.")
     sample_rate: int | None = Field(None, description="L16 only: 8000, 16000 (default), 24000 or 48000.")
     direction: Direction = Field("sendrecv", description="As the caller sees it.")
+    audio_level_extension_id: int | None = Field(
+        None, ge=1, le=14, description="Id of the RFC 6464 audio level header extension, if the caller sends it."
+    )
 
     def negotiate(self) -> RtpMedia:
         """Return the media of the call; raise `ParleyError` naming what is wrong."""
@@ -54,6 +60,7 @@ class Rtp(Request):
             dtmf_payload_type=self.dtmf_payload_type,
             ssrc=self.ssrc,
             direction=self.direction,
+            level_extension_id=self.audio_level_extension_id,
         )
 
 
@@ -91,7 +98,7 @@ class JoinParameters(Request):
     beep: Beep = Field("true", description="When its coming and going is to be announced; JSON booleans work too.")
     start_on_enter: bool = Field(True, description="Its join may start the conference.")
     end_on_exit: bool = Field(False, description="Its leaving ends the conference.")
-    wait_url: Url | None = Field(None, description='Audio while waiting. This version knows "" only: silence.')
+    wait_url: SoundUrl | None = Field(None, description=f"Heard until the conference starts. {_SOUND}")
     max_participants: int | None = Field(None, ge=2, le=100_000, description="The first join that says so decides.")
     min_participants_to_start: int | None = Field(None, ge=1, le=100_000, description="The first join decides.")
     record: Literal["record-from-start", "do-not-record"] = "do-not-record"
@@ -142,11 +149,11 @@ class PatchParticipant(Request):
 
     muted: bool = False
     hold: bool = False
-    hold_url: Url | None = Field(None, description='Audio while held. This version knows "" only: silence.')
+    hold_url: SoundUrl | None = Field(None, description=f"Heard in this hold, or the next. {_SOUND}")
     coach: CallId | None = Field(None, description="The call to coach; implies coaching.")
     coaching: bool = False
     end_on_exit: bool = False
-    beep_on_exit: bool = False
+    beep_on_exit: bool = Field(True, description="Its leaving is announced to the others by a beep.")
     gain_db: float = Field(
         0.0,
         ge=GAIN_DB_BOUNDS[0],
@@ -154,14 +161,17 @@ class PatchParticipant(Request):
         allow_inf_nan=False,
         description="How much louder the others hear it.",
     )
-    wait_url: Url | None = Field(None, description='Audio while waiting. This version knows "" only: silence.')
-
-    def refuse_unsupported(self) -> None:
-        """Raise `ParleyError` (not_supported_yet) for audio that this version cannot play."""
-        _refuse([name for name in ("hold_url", "wait_url") if rendered(getattr(self, name))])
+    wait_url: SoundUrl | None = Field(None, description=f"Heard until the conference starts. {_SOUND}")
 
 
-_JOIN_LATER: Final = ("wait_url", "status_callback", "recording_status_callback", "stream", "tracks")
+class Announce(Request):
+    """Body of `POST .../announcements`."""
+
+    url: SoundUrl = Field(min_length=1, description="Audio (WAV, MP3, Ogg, FLAC, …), http or https.")
+    call_id: CallId | None = Field(None, description="The participant to play it to; otherwise all hear it.")
+
+
+_JOIN_LATER: Final = ("status_callback", "recording_status_callback", "stream", "tracks")
 
 
 def _refuse(names: list[str]) -> None:

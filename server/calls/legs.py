@@ -49,6 +49,7 @@ async def add(
             hears=directive.hears,
             gain=directive.gain,
             heard_by=_heard_by(directive),
+            level_extension_id=call.media.level_extension_id,
             playout=call.playout,
             ssrc=call.media.ssrc,
             # Who only listens may be silent for ever (no RTCP is demanded of it either).

@@ -42,6 +42,7 @@ def rtp_media(
     dtmf_payload_type: int | None = None,
     ssrc: int | None = None,
     direction: Direction = "sendrecv",
+    level_extension_id: int | None = None,
 ) -> RtpMedia:
     """Return the media of a call; raise `ParleyError` naming the field that is wrong.
 
@@ -66,6 +67,7 @@ def rtp_media(
         receives=direction != "recvonly",
         sends=direction != "sendonly",
         ssrc=ssrc,
+        level_extension_id=level_extension_id,
     )
 
 

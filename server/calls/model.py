@@ -32,6 +32,8 @@ class RtpMedia:
     ssrc: int | None
     """The far end's SSRC, if it told us."""
     ptime_ms: int = 20
+    level_extension_id: int | None = None
+    """Id of the far end's audio level header extension (RFC 6464), if it sends one."""
 
 
 @dataclass(slots=True)

@@ -11,7 +11,7 @@ import signal
 import socket
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, TypedDict, Unpack, cast
+from typing import Any, Final, Literal, TypedDict, Unpack, cast
 
 import structlog
 
@@ -32,6 +32,8 @@ News = CallNews | SoundNews
 """What a mixer says of itself and the rest of the server wants to know."""
 
 DUMP_BYTES: Final = 64 << 10
+MOST_PARTS: Final = 800
+"""Legs in one `UpdateLegs`, so that it fits into a packet whatever it says of each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +65,15 @@ class LegOptions(TypedDict, total=False):
     playout: protocol.Playout
     ssrc: int | None
     media_timeout_ms: int
+
+
+class PlayOptions(TypedDict, total=False):
+    """The fields of `PlayClip` that have defaults."""
+
+    to: Literal["mix", "everyone", "call"]
+    call_id: str | None
+    except_call_id: str | None
+    duck: bool
 
 
 class MixerHandle:
@@ -142,8 +153,39 @@ class MixerHandle:
         await self._ask(lambda request_id: make(request_id, call_id, socket_id, remote, format, outgoing, **options))
 
     async def update_legs(self, parts: Sequence[protocol.LegPart]) -> None:
-        """Change who hears whom, for all these legs on one tick, the next."""
-        await self._ask(lambda request_id: protocol.UpdateLegs(request_id, list(parts)))
+        """Change who hears whom, for all these legs on one tick, the next.
+
+        More than MOST_PARTS go in messages sent one right after the other: a mixer that keeps up takes them together.
+        """
+        if len(parts) <= MOST_PARTS:
+            await self._update(list(parts))
+            return
+        starts = range(0, len(parts), MOST_PARTS)
+        await asyncio.gather(*(self._update(list(parts[start : start + MOST_PARTS])) for start in starts))
+
+    async def _update(self, parts: list[protocol.LegPart]) -> None:
+        await self._ask(lambda request_id: protocol.UpdateLegs(request_id, parts))
+
+    async def lend_clip(self, clip_id: str, sample_rate: int, samples: int, fd: int) -> None:
+        """Lend it a clip at one rate: a sealed memfd of int16, of which it gets a descriptor of its own."""
+        make = protocol.LendClip
+        await self._ask(lambda request_id: make(request_id, clip_id, sample_rate, samples), [fd])
+
+    async def return_clip(self, clip_id: str) -> None:
+        """Make it forget a clip; what is playing of it ends."""
+        await self._ask(lambda request_id: protocol.ReturnClip(request_id, clip_id))
+
+    async def play_program(self, call_id: str, clip_id: str | None, *, loop: bool = False) -> None:
+        """Play a lent clip, None being silence, to a leg that does not hear the mix."""
+        await self._ask(lambda request_id: protocol.PlayProgram(request_id, call_id, clip_id, loop))
+
+    async def play_clip(self, play_id: str, clip_id: str, **options: Unpack[PlayOptions]) -> None:
+        """Play a lent clip once beside the mix; see `PlayClip` for the fields."""
+        await self._ask(lambda request_id: protocol.PlayClip(request_id, play_id, clip_id, **options))
+
+    async def stop_clip(self, play_id: str) -> None:
+        """End what `play_clip` began; one that is over already is no error."""
+        await self._ask(lambda request_id: protocol.StopClip(request_id, play_id))
 
     async def remove_leg(self, call_id: str, bye: bool = False) -> protocol.LegRemoved:
         """Take a call's row away. The answer is what the next mixer needs to go on with the call."""

@@ -2,12 +2,14 @@
 
 import ast
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 import server
 from server.conference.refusals import REFUSAL_CODES
 from server.errors import ERRORS, ParleyError, invalid
+from server.urls.errors import RefusalCode as UrlRefusalCode
 
 
 def test_every_refusal_of_a_conference_has_a_status() -> None:
@@ -23,7 +25,7 @@ def test_an_error_carries_what_the_table_says(code: str) -> None:
 
 
 def test_every_code_is_raised_somewhere_and_every_one_raised_is_in_the_table() -> None:
-    raised: set[str] = set(REFUSAL_CODES)
+    raised: set[str] = {*REFUSAL_CODES, *get_args(UrlRefusalCode)}
     for path in Path(server.__file__).parent.rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "ParleyError":

@@ -17,9 +17,13 @@ from server.journal import Journal
 from server.service import Service
 from server.settings import Settings
 from tests.support.fake_mixers import FakeMixer, FakeMixers
+from tests.support.fake_prompts import FakePrompts
 
 RTP = {"codec": "pcmu", "ip": "127.0.0.1", "port": 40000}
 Json = dict[str, Any]
+PLAYING = {"program", "announcement", "beep"}
+"""Names of tasks that last as long as what they play."""
+QUIET_ROUNDS = 3
 
 
 class HandClock:
@@ -43,9 +47,17 @@ class HandClock:
 class Api:
     """A client of a server in this process."""
 
-    def __init__(self, service: Service, fakes: FakeMixers, clock: HandClock, http: httpx2.AsyncClient) -> None:
+    def __init__(
+        self,
+        service: Service,
+        fakes: FakeMixers,
+        prompts: FakePrompts,
+        clock: HandClock,
+        http: httpx2.AsyncClient,
+    ) -> None:
         self.service = service
         self.mixers = fakes
+        self.prompts = prompts
         self.clock = clock
         self.http = http
 
@@ -100,9 +112,12 @@ class Api:
         return self.mixers.running[conference_id]
 
     async def settle(self) -> None:
-        """Let everything that was set off come to rest."""
+        """Let everything that was set off come to rest; what is being played may go on."""
+        quiet = 0
         for _ in range(1000):
-            if not len(self.service.context.tasks):
+            names = {task.get_name() for task in self.service.context.tasks._tasks}
+            quiet = 0 if names - PLAYING else quiet + 1
+            if quiet == QUIET_ROUNDS:
                 return
             await asyncio.sleep(0.001)
         raise AssertionError("background tasks do not end")
@@ -146,14 +161,14 @@ async def serving(data_dir: Path, fakes: FakeMixers | None = None, **values: Any
     """Run a server; it is stopped at the end if the test has not done so."""
     settings = settings_for(data_dir, **values)
     fakes = fakes or FakeMixers()
-    clock = HandClock()
-    service = Service(settings, clock, Journal(settings.database_url), fakes.as_mixers())
+    clock, prompts = HandClock(), FakePrompts()
+    service = Service(settings, clock, Journal(settings.database_url), fakes.as_mixers(), prompts)
     transport = httpx2.ASGITransport(create_app(service))
     with quiet():
         async with httpx2.AsyncClient(transport=transport, base_url="http://127.0.0.1:8080") as http:
             await service.start()
             try:
-                yield Api(service, fakes, clock, http)
+                yield Api(service, fakes, prompts, clock, http)
             finally:
                 if not service.context.stopping:
                     await service.stop()

@@ -3,10 +3,24 @@
 Tests of the service and the API use them, so that they test no process, no clock and no sound.
 """
 
+import os
 from collections.abc import Callable, Sequence
 from typing import Any, cast
 
-from mixer.protocol import Address, LegPart, LegRemoved, LegStats, MixerConfig, MixerStats, OutgoingStream, Spread
+from mixer.protocol import (
+    Address,
+    ClipEnded,
+    LegConnected,
+    LegPart,
+    LegRemoved,
+    LegStats,
+    MediaFormat,
+    MixerConfig,
+    MixerStats,
+    OutgoingStream,
+    ProgramEnded,
+    Spread,
+)
 from server.mixers.errors import LaunchFailed, MixerGone, MixerRefused
 from server.mixers.handle import MixerHandle, News
 from server.mixers.ports import MediaSocket
@@ -14,6 +28,11 @@ from server.mixers.supervisor import Mixers
 
 OnReport = Callable[[MixerHandle, News], None]
 OnExit = Callable[[MixerHandle, int | None], None]
+
+
+def rate_of(leg: dict[str, Any]) -> int:
+    """Return the rate at which a leg hears."""
+    return cast(MediaFormat, leg["format"]).sample_rate
 
 
 class FakeMixer:
@@ -25,8 +44,22 @@ class FakeMixer:
         self.sockets: dict[int, MediaSocket] = {}
         self.legs: dict[str, dict[str, Any]] = {}
         self.updates: list[tuple[str, dict[str, Any]]] = []
+        self.messages: list[list[LegPart]] = []
+        """The parts of each `update_legs`."""
+        self.clips: dict[str, set[int]] = {}
+        """Rates at which clips are lent, by id."""
+        self.lent = 0
+        self.programs: dict[str, tuple[str | None, bool]] = {}
+        """What each leg is played: the clip's id and whether it loops."""
+        self.plays: dict[str, dict[str, Any]] = {}
+        """What plays now beside the mix, by play_id."""
+        self.played: list[dict[str, Any]] = []
+        """All that ever played, in order."""
+        self.log: list[tuple[str, Any]] = []
+        """Commands about sound, and updates of legs, in the order they came."""
         self.byes: list[str] = []
         self.refuse_legs = False
+        self.refuse_plays = False
         self.die_on_add = False
         self._on_report = on_report
         self._on_exit = on_exit
@@ -59,7 +92,11 @@ class FakeMixer:
         self._check_alive()
         if any(part.call_id not in self.legs for part in parts):
             raise MixerRefused("no such leg")
+        self.messages.append(list(parts))
+        self.log.append(("update_legs", [part.call_id for part in parts]))
         for part in parts:
+            if part.hears:
+                self.programs.pop(part.call_id, None)
             fields = {"heard": part.heard, "hears": part.hears, "gain": part.gain, "heard_by": part.heard_by}
             self.legs[part.call_id].update(fields)
             self.updates.append((part.call_id, fields))
@@ -69,12 +106,64 @@ class FakeMixer:
         if call_id not in self.legs:
             raise MixerRefused("no such leg")
         leg = self.legs.pop(call_id)
+        self.programs.pop(call_id, None)
         if bye:
             self.byes.append(call_id)
         stream: OutgoingStream = leg["outgoing"]
         # As if 50 packets of 160 ticks had been sent.
         moved = OutgoingStream(stream.ssrc, (stream.sequence + 50) % 65536, (stream.timestamp + 8000) % 2**32, 1)
         return LegRemoved(0, call_id, moved, leg["remote"])
+
+    async def lend_clip(self, clip_id: str, sample_rate: int, samples: int, fd: int) -> None:
+        self._check_alive()
+        assert os.fstat(fd).st_size == samples * 2, "the descriptor is not that of the clip"
+        assert sample_rate not in self.clips.get(clip_id, set()), "a clip was lent twice at a rate"
+        self.clips.setdefault(clip_id, set()).add(sample_rate)
+        self.lent += 1
+        self.log.append(("lend_clip", (clip_id, sample_rate)))
+
+    async def return_clip(self, clip_id: str) -> None:
+        self._check_alive()
+        if clip_id not in self.clips:
+            raise MixerRefused("no such clip")
+        del self.clips[clip_id]
+        self.log.append(("return_clip", clip_id))
+        self.programs = {call_id: program for call_id, program in self.programs.items() if program[0] != clip_id}
+        for play_id in [play_id for play_id, play in self.plays.items() if play["clip_id"] == clip_id]:
+            self.end_clip(play_id)
+
+    async def play_program(self, call_id: str, clip_id: str | None, *, loop: bool = False) -> None:
+        self._check_alive()
+        self.log.append(("play_program", (call_id, clip_id)))
+        if call_id not in self.legs or self.legs[call_id]["hears"]:
+            raise MixerRefused("no such leg, or it hears the mix")
+        if clip_id is not None and rate_of(self.legs[call_id]) not in self.clips.get(clip_id, set()):
+            raise MixerRefused("the clip is not lent at the leg's rate")
+        self.programs[call_id] = (clip_id, loop)
+
+    async def play_clip(self, play_id: str, clip_id: str, **fields: Any) -> None:
+        self._check_alive()
+        if clip_id not in self.clips or play_id in self.plays or self.refuse_plays:
+            raise MixerRefused("no such clip, or it plays already, or the test wants it so")
+        self.plays[play_id] = {"clip_id": clip_id, "rates": set(self.clips[clip_id]), **fields}
+        self.played.append(self.plays[play_id])
+        self.log.append(("play_clip", clip_id))
+
+    async def stop_clip(self, play_id: str) -> None:
+        self._check_alive()
+        if play_id in self.plays:
+            self.end_clip(play_id)
+
+    def end_clip(self, play_id: str) -> None:
+        """Let a clip have been played to its end, or have been stopped."""
+        del self.plays[play_id]
+        self.report(ClipEnded(play_id))
+
+    def end_program(self, call_id: str) -> None:
+        """Let what a leg is played have come to its end."""
+        clip_id, loop = self.programs.pop(call_id)
+        assert clip_id is not None and not loop
+        self.report(ProgramEnded(call_id, clip_id))
 
     async def stats(self) -> tuple[list[LegStats], MixerStats]:
         self._check_alive()
@@ -92,8 +181,6 @@ class FakeMixer:
 
     def connect(self, call_id: str, remote: Address) -> None:
         """Let a leg's first packet have come; a learnt address is the leg's from then on."""
-        from mixer.protocol import LegConnected
-
         self.legs[call_id]["remote"] = remote
         self.report(LegConnected(call_id, remote))
 

@@ -1,11 +1,12 @@
 """Everything malformed gets its own clear refusal, and nothing is changed by it."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.support.api import EMPTY, RTP, Api
+from tests.support.api import EMPTY, RTP, Api, serving
 
 SHARED = pytest.mark.asyncio(loop_scope="module")
 ENTER = "/v1/conferences/x/participants"
@@ -65,8 +66,9 @@ INVALID: list[tuple[dict[str, Any], str]] = [
     ({**rtp(), "region": "e u"}, "region"),
     ({**rtp(), "coach": ""}, "coach"),
     ({**rtp(), "jitter_buffer": "huge"}, "jitter_buffer"),
-    ({**rtp(), "wait_url": "ftp://x/y"}, "wait_url"),
-    ({**rtp(), "wait_url": "http://"}, "wait_url"),
+    ({**rtp(), "wait_url": 1}, "wait_url"),
+    (rtp(audio_level_extension_id=0), "media.rtp.audio_level_extension_id"),
+    (rtp(audio_level_extension_id=15), "media.rtp.audio_level_extension_id"),
     ({**rtp(), "status_callback": "nowhere"}, "status_callback"),
     ({**rtp(), "status_callback_event": "start stop"}, "status_callback_event"),
     ({**rtp(), "status_callback_event_type": "xml"}, "status_callback_event_type"),
@@ -94,7 +96,6 @@ LATER: list[tuple[dict[str, Any], str]] = [
     ({**rtp(), "record": "record-from-start"}, "record"),
     ({**rtp(), "stream": {"url": "wss://x/y"}}, "stream"),
     ({**rtp(), "tracks": True}, "tracks"),
-    ({**rtp(), "wait_url": "https://example.org/music.mp3"}, "wait_url"),
     ({**rtp(), "status_callback": "https://example.org/hook"}, "status_callback"),
     ({**rtp(), "recording_status_callback": "https://example.org/hook"}, "recording_status_callback"),
 ]
@@ -120,12 +121,60 @@ async def test_neutral_values_of_later_features_are_accepted(api: Api) -> None:
     await api.enter("x", 40004, beep=False)
 
 
-async def test_hold_and_wait_audio_is_refused_in_a_patch(api: Api) -> None:
+URLS: list[tuple[str, str]] = [
+    ("ftp://example.org/a.wav", "url_invalid"),
+    ("file:///etc/passwd", "url_invalid"),
+    ("/a.wav", "url_invalid"),
+    ("http://", "url_invalid"),
+    ("http://example.org/a b.wav", "url_invalid"),
+    ("https://example.org/" + "a" * 3000, "url_invalid"),
+    ("http://127.0.0.1/a.wav", "url_forbidden"),
+    ("http://[::1]/a.wav", "url_forbidden"),
+    ("http://localhost:8080/v1/calls", "url_forbidden"),
+    ("http://10.1.2.3/a.wav", "url_forbidden"),
+    ("http://169.254.169.254/latest/meta-data", "url_forbidden"),
+    ("http://example.org:25/a.wav", "url_forbidden"),
+]
+
+
+@pytest.mark.parametrize(("url", "code"), URLS)
+async def test_a_url_that_leads_nowhere_good_is_refused_at_once_and_changes_nothing(
+    tmp_path: Path, url: str, code: str
+) -> None:
+    async with serving(tmp_path, allow_private_urls="false") as api:
+        await api.refused("POST", ENTER, {**rtp(), "wait_url": url}, 422, code)
+        call_id = await api.call(40002)
+        problem = await api.refused(
+            "POST", f"/v1/calls/{call_id}/join_conference", {"name": "x", "wait_url": url}, 422, code
+        )
+        assert problem["errors"][0]["field"] == "wait_url" and problem["detail"].startswith("wait_url: ")
+        assert api.footprint == (1, 0, 1, 1)
+        joined = await api.enter("x")
+        path = f"{ENTER}/{joined['call_id']}"
+        for field in ("hold_url", "wait_url"):
+            problem = await api.refused("PATCH", path, {field: url, "muted": True}, 422, code)
+            assert problem["errors"][0]["field"] == field
+        await api.refused("POST", "/v1/conferences/x/announcements", {"url": url}, 422, code)
+        await api.settle()
+        assert len(await api.statuses(joined["conference_id"])) == 2
+        assert api.prompts.asked == []
+
+
+@pytest.mark.parametrize("allowed", [True, "127.0.0.0/8"])
+async def test_private_urls_are_taken_where_they_are_allowed(tmp_path: Path, allowed: object) -> None:
+    async with serving(tmp_path, allow_private_urls=allowed) as api:
+        await api.enter("x", wait_url="http://127.0.0.1:9000/a.wav", start_on_enter=False)
+        if allowed is not True:
+            await api.refused("POST", ENTER, {**rtp(port=40002), "wait_url": "http://10.0.0.1/"}, 422, "url_forbidden")
+
+
+async def test_what_is_wrong_in_a_patch_changes_nothing(api: Api) -> None:
     joined = await api.enter("x")
     path = f"{ENTER}/{joined['call_id']}"
-    for field in ("hold_url", "wait_url"):
-        await api.refused("PATCH", path, {field: "https://example.org/a.wav"}, 422, "not_supported_yet")
-    for body in ({"gain_db": 41}, {"gain_db": -41}, {"gain_db": "1"}, {"muted": None}, {"volume": 1}, {"hold": 0}):
+    for body in (
+        {"gain_db": 41}, {"gain_db": -41}, {"gain_db": "1"}, {"muted": None}, {"volume": 1}, {"hold": 0},
+        {"hold_url": False}, {"beep_on_exit": "onExit"}, {"hold": True, "gain_db": 100},
+    ):  # fmt: skip
         await api.refused("PATCH", path, body, 422, "invalid_request")
     assert len(await api.statuses(joined["conference_id"])) == 2
 

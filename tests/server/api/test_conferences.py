@@ -121,8 +121,10 @@ async def test_stats_have_the_promised_shape(api: Api) -> None:
                 "buffer_ms": 20.0,
                 "added_delay_ms": 25.0,
                 "level_dbov": -30.0,
+                "speaking": False,
             }
         ],
+        "active_speaker": None,
     }
     await api.post("/v1/conferences/standup/end")
     await api.refused("GET", f"/v1/conferences/{joined['conference_id']}/stats", None, 409, "conference_ended")

@@ -23,7 +23,7 @@ def test_every_route_has_summary_description_and_tag() -> None:
 
 def test_every_request_body_has_an_example() -> None:
     bodies = [operation["requestBody"] for _, _, operation in OPERATIONS if "requestBody" in operation]
-    assert len(bodies) == 5
+    assert len(bodies) == 6
     for body in bodies:
         content = body["content"]["application/json"]
         assert "examples" in content or "examples" in content["schema"]
@@ -58,6 +58,7 @@ async def test_the_examples_work(api: Api) -> None:
     joined = await api.post(f"/v1/calls/{call['call_id']}/join_conference", examples.JOIN)
     await api.post("/v1/conferences/standup/participants", examples.CALL_AND_JOIN, 201)
     await api.patch(f"/v1/conferences/standup/participants/{call['call_id']}", examples.PATCH)
+    await api.post("/v1/conferences/standup/announcements", examples.ANNOUNCE, 201)
     event = (await api.get(f"/v1/conferences/{joined['conference_id']}/events"))["events"][0]
     assert event.keys() == examples.EVENT.keys()
     assert examples.EVENT["params"].keys() <= event["params"].keys()
