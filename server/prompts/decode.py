@@ -41,7 +41,7 @@ class Decoder:
     async def decode(self, clip_id: str, data: bytes) -> Decoded:
         """Return the sound of the file `data` as a clip named `clip_id`.
 
-        Raises PromptError: prompt_too_large, prompt_format, prompt_decode_failed or prompt_timeout.
+        Raises PromptError: prompt_too_large, prompt_format, prompt_decode_failed, prompt_timeout, prompt_unavailable.
         """
         kind = audio_format(data)
         if kind is None:
@@ -49,14 +49,20 @@ class Decoder:
         if len(data) > MAX_FILE_BYTES:
             raise PromptError("prompt_too_large", f"it has {len(data)} bytes; {MAX_FILE_BYTES} are taken")
         async with self._turns:
-            with clip_files(RATES) as outputs:
-                notes = await self._run_child(kind, data, outputs)
-                try:
-                    clip = sealed_clip(clip_id, outputs)
-                except (ValueError, OSError) as error:
-                    raise PromptError("prompt_decode_failed", "decoding it gave no sound") from error
-                outputs.clear()
-                return Decoded(clip, notes)
+            try:
+                return await self._decode(clip_id, kind, data)
+            except OSError as error:
+                raise PromptError("prompt_unavailable", f"it could not be decoded now ({error})") from error
+
+    async def _decode(self, clip_id: str, kind: AudioFormat, data: bytes) -> Decoded:
+        with clip_files(RATES) as outputs:
+            notes = await self._run_child(kind, data, outputs)
+            try:
+                clip = sealed_clip(clip_id, outputs)
+            except (ValueError, OSError) as error:
+                raise PromptError("prompt_decode_failed", "decoding it gave no sound") from error
+            outputs.clear()
+            return Decoded(clip, notes)
 
     async def _run_child(self, kind: AudioFormat, data: bytes, outputs: dict[int, int]) -> tuple[str, ...]:
         input_fd = memory_file("prompt")

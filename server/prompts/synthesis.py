@@ -13,14 +13,14 @@ DEADLINE_S: Final = 60.0
 
 async def synthesise(sound: OwnSound) -> Clip:
     """Return the sound as a clip, which belongs to the caller. Raises PromptError: prompt_unavailable."""
-    with clip_files(RATES) as outputs:
-        arguments = [sound, *(f"{rate}:{fd}" for rate, fd in outputs.items())]
-        try:
+    try:
+        with clip_files(RATES) as outputs:
+            arguments = [sound, *(f"{rate}:{fd}" for rate, fd in outputs.items())]
             report = await run(
                 "server.prompts.synthesis_child", arguments, tuple(outputs.values()), deadline_s=DEADLINE_S
             )
             clip = sealed_clip(clip_id(report.notes[0]), outputs)
-        except (TimeoutError, ChildFailed, OSError, ValueError, IndexError) as error:
-            raise PromptError("prompt_unavailable", f"{sound} could not be made: {error!r}") from error
-        outputs.clear()
-        return clip
+            outputs.clear()
+            return clip
+    except (TimeoutError, ChildFailed, OSError, ValueError, IndexError) as error:
+        raise PromptError("prompt_unavailable", f"{sound} could not be made: {error!r}") from error
