@@ -66,10 +66,10 @@ class ClipStore:
     ) -> None:
         self._fetcher = fetcher
         self._now = now
-        self._decoder = decoder or Decoder()
+        self._decoder = decoder if decoder is not None else Decoder()
         self._make = make
-        self._shelf = shelf or Shelf()
-        self._turns = turns or Turns()
+        self._shelf = shelf if shelf is not None else Shelf()
+        self._turns = turns if turns is not None else Turns()
         self._tasks = Tasks()
         self._pages = Pages()
         self._fetches: Flights[Content] = Flights(self._tasks)
