@@ -51,11 +51,14 @@ async def refusal(data: bytes) -> PromptError:
     return refused.value
 
 
-@pytest.mark.parametrize("layout", ["mono", "stereo"])
-@pytest.mark.parametrize("kind", ["wav", "mp3", "vorbis", "opus", "flac"])
+@pytest.mark.parametrize(
+    ("kind", "layout"),
+    [
+        *((kind, layout) for kind in ("wav", "mp3", "opus", "flac") for layout in ("mono", "stereo")),
+        ("vorbis", "stereo"),  # libav's Vorbis encoder makes no mono
+    ],
+)
 async def test_every_format_is_heard_at_every_rate_at_its_own_level(kind: str, layout: str) -> None:
-    if (kind, layout) == ("vorbis", "mono"):
-        pytest.skip("libav's Vorbis encoder makes stereo only")
     clip, notes = await decoded(encoded(kind, layout=layout))
     try:
         assert notes == ()
