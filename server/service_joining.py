@@ -13,7 +13,7 @@ from mixer.protocol import MixerConfig, Playout
 from server.calls import legs
 from server.calls.model import Call, CallState
 from server.conference import directives
-from server.conference.commands import AnnouncementReport, End, HangUp, Join
+from server.conference.commands import AnnouncementReport, End, HangUp, Join, Report
 from server.conference.events import Event
 from server.conference.model import BeepMode, Conference, EndReason, LeftReason, Participant
 from server.errors import ParleyError
@@ -24,7 +24,7 @@ from server.service_calls import NewCall, close_own_socket, make_call, open_sock
 from server.service_context import Context
 from server.service_live import Live
 from server.service_sounds import Sounds
-from server.service_steps import carry_out, consider, nobody, tell_mixer, write
+from server.service_steps import carry_out, consider, nobody, sound, tell_mixer, write
 
 log = structlog.get_logger(__name__)
 
@@ -68,9 +68,9 @@ class Joining:
         context: Context,
         on_news: Callable[[str, News], None],
         on_death: Callable[[str, int | None], None],
-        on_report: Callable[[str, AnnouncementReport], None],
+        on_report: Callable[[str, Report | AnnouncementReport], None],
     ) -> None:
-        """All three take the conference's id, and what its mixer says, its end, and how an announcement went."""
+        """All three take the conference's id, and what its mixer says, its end, and what there is to report."""
         self._context = context
         self._on_news = on_news
         self._on_death = on_death
@@ -168,6 +168,10 @@ class Joining:
 
     async def _new_live(self, conference: Conference) -> Live:
         context, conference_id = self._context, conference.conference_id
+
+        def report(what: Report | AnnouncementReport) -> None:
+            self._on_report(conference_id, what)
+
         mixer = await self._launch(conference_id)
         sounds = Sounds(
             mixer,
@@ -176,9 +180,9 @@ class Joining:
             context.tasks,
             context.new_id,
             conference=lambda: live.conference,
-            report=lambda report: self._on_report(conference_id, report),
+            report=report,
         )
-        live = Live(conference, mixer, sounds)
+        live = Live(conference, mixer, sounds, report)
         return live
 
     async def _launch(self, conference_id: str) -> MixerHandle:
@@ -224,7 +228,7 @@ class Joining:
     async def _place(self, live: Live, call: Call, events: Sequence[Event]) -> None:
         """Give the call its leg; if that fails, take the join back by events and raise `ParleyError`."""
         context = self._context
-        directive = directives.legs(live.conference)[call.call_id]
+        directive = directives.leg(live.conference, live.conference.participants[call.call_id])
         try:
             await legs.add(
                 live.mixer,
@@ -241,5 +245,5 @@ class Joining:
                 await carry_out(context, live, End(EndReason.MIXER_DIED), nobody)
             raise ParleyError("mixer_unavailable", f"the mixer could not take the call: {error}") from error
         live.told[call.call_id] = legs.part(call.call_id, directive)
-        await tell_mixer(live)
-        live.sounds.follow(events)
+        await tell_mixer(live, events)
+        sound(live, events)

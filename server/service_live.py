@@ -5,12 +5,13 @@ name is done under that name's lock, so that two of one name never exist at once
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 from mixer.protocol import Address, LegPart
 from server.calls.model import Call
+from server.conference.commands import AnnouncementReport, Report
 from server.conference.model import Conference, ConferenceState
 from server.mixers.handle import MixerHandle
 from server.mixers.ports import MediaSocket
@@ -28,6 +29,8 @@ class Live:
     conference: Conference
     mixer: MixerHandle
     sounds: Sounds
+    report: Callable[[Report | AnnouncementReport], None]
+    """Has the conference take a report when it is its turn."""
     shared: MediaSocket | None = None
     """One socket for all who joined in one request from a known address; opened for the first of them."""
     remotes: set[Address] = field(default_factory=set)

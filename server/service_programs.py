@@ -71,11 +71,11 @@ class Programs:
         self._playing: dict[str, _Performance] = {}
 
     def end(self, wanted: Mapping[str, Program | None]) -> None:
-        """End every program that is not the wanted one of its leg."""
-        for call_id in [
-            call_id for call_id, playing in self._playing.items() if wanted.get(call_id) != playing.program
-        ]:
-            self.stop(call_id)
+        """End the program of each of these legs that is played another one than the wanted."""
+        for call_id, program in wanted.items():
+            playing = self._playing.get(call_id)
+            if playing is not None and playing.program != program:
+                self.stop(call_id)
 
     def begin(self, wanted: Mapping[str, Program | None]) -> None:
         """Begin the program of each leg that has one and is not played it yet."""

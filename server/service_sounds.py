@@ -58,7 +58,7 @@ class Sounds:
         self._beeping: set[asyncio.Task[None]] = set()
 
     def end_programs(self, wanted: Mapping[str, LegDirective]) -> None:
-        """Play nobody any longer what it is not to hear; call it before the mixer is told who hears whom."""
+        """Play none of these legs any longer what it is not to hear; call it before the mixer is told."""
         self._programs.end({call_id: directive.program for call_id, directive in wanted.items()})
 
     def begin_programs(self, wanted: Mapping[str, LegDirective]) -> None:

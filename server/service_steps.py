@@ -16,20 +16,18 @@ from server.conference import directives
 from server.conference.commands import Command
 from server.conference.decide import decide
 from server.conference.events import (
-    AnnouncementEnded,
-    AnnouncementFailed,
-    AnnouncementQueued,
-    AnnouncementStarted,
+    ConferenceStarted,
     Event,
-    ParticipantConnected,
+    ParticipantHeld,
+    ParticipantJoined,
     ParticipantLeft,
-    ParticipantLost,
-    ParticipantSentDigit,
-    ParticipantSpeechStarted,
-    ParticipantSpeechStopped,
+    ParticipantModified,
+    ParticipantMuted,
+    ParticipantUnheld,
+    ParticipantUnmuted,
 )
 from server.conference.log import LoggedEvent, enact
-from server.conference.model import Conference
+from server.conference.model import Conference, Participant
 from server.conference.refusals import Refusal
 from server.errors import ParleyError
 from server.journal import JournalUnavailable
@@ -42,18 +40,15 @@ from server.service_speech import unnoticed
 log = structlog.get_logger(__name__)
 
 
-_SILENT: Final = (
-    ParticipantConnected,
-    ParticipantLost,
-    ParticipantSentDigit,
-    ParticipantSpeechStarted,
-    ParticipantSpeechStopped,
-    AnnouncementQueued,
-    AnnouncementStarted,
-    AnnouncementEnded,
-    AnnouncementFailed,
+_CHANGES_A_LEG: Final = (
+    ParticipantJoined,
+    ParticipantMuted,
+    ParticipantUnmuted,
+    ParticipantHeld,
+    ParticipantUnheld,
+    ParticipantModified,
 )
-"""Events after which everybody hears whom they heard before, so that the mixer need not be told."""
+"""Events after which one participant, the one they name, hears or is heard in another way. A start concerns all."""
 
 
 def nobody(_call: Call) -> bool:
@@ -74,10 +69,7 @@ async def carry_out(
     Leavers for whom `hang_up` says so, and all that joined in one request, are hung up; the others go back to the
     lobby. Raises `ParleyError`.
     """
-    events = await carry_out_all(context, live, [command], hang_up)
-    if not live.ended and (speech := unnoticed(live.conference, live.heard)):
-        events += await carry_out_all(context, live, speech)
-    return events
+    return await carry_out_all(context, live, [command], hang_up)
 
 
 async def carry_out_all(
@@ -137,14 +129,21 @@ async def follow(context: Context, live: Live, events: Sequence[Event], hang_up:
     if live.ended:
         await close(context, live)
         return
-    if not all(isinstance(event, _SILENT) for event in events):
-        await tell_mixer(live)
+    await tell_mixer(live, events)
+    sound(live, events)
+
+
+def sound(live: Live, events: Sequence[Event]) -> None:
+    """Let be heard, and told, what follows from events once the mixer knows who hears whom."""
     live.sounds.follow(events)
+    for speech in unnoticed(live.conference, live.heard):
+        live.report(speech)
 
 
-async def tell_mixer(live: Live) -> None:
-    """Tell the mixer what is different for its legs, and let them hear what they are to hear."""
-    wanted = {call_id: leg for call_id, leg in directives.legs(live.conference).items() if call_id in live.told}
+async def tell_mixer(live: Live, events: Sequence[Event]) -> None:
+    """Tell the mixer what is different for its legs after events, and let those hear what they are to hear."""
+    wanted = {p.call_id: directives.leg(live.conference, p) for p in _concerned(live.conference, events)}
+    wanted = {call_id: leg for call_id, leg in wanted.items() if call_id in live.told}
     parts = {call_id: legs.part(call_id, leg) for call_id, leg in wanted.items()}
     changed = {call_id: part for call_id, part in parts.items() if part != live.told[call_id]}
     live.sounds.end_programs(wanted)
@@ -159,6 +158,15 @@ async def tell_mixer(live: Live) -> None:
         else:
             live.told.update(changed)
     live.sounds.begin_programs(wanted)
+
+
+def _concerned(conference: Conference, events: Sequence[Event]) -> Sequence[Participant]:
+    """Return the participants whose part in the mix may be another one after events."""
+    if any(isinstance(event, ConferenceStarted) for event in events):
+        return conference.present
+    named = dict.fromkeys(event.call_id for event in events if isinstance(event, _CHANGES_A_LEG))
+    found = (conference.find_present(call_id) for call_id in named)
+    return [participant for participant in found if participant is not None]
 
 
 async def close(context: Context, live: Live) -> None:

@@ -60,6 +60,7 @@ class FakeMixer:
         self.byes: list[str] = []
         self.refuse_legs = False
         self.refuse_plays = False
+        self.refuse_programs = False
         self.die_on_add = False
         self._on_report = on_report
         self._on_exit = on_exit
@@ -135,7 +136,7 @@ class FakeMixer:
     async def play_program(self, call_id: str, clip_id: str | None, *, loop: bool = False) -> None:
         self._check_alive()
         self.log.append(("play_program", (call_id, clip_id)))
-        if call_id not in self.legs or self.legs[call_id]["hears"]:
+        if call_id not in self.legs or self.legs[call_id]["hears"] or self.refuse_programs:
             raise MixerRefused("no such leg, or it hears the mix")
         if clip_id is not None and rate_of(self.legs[call_id]) not in self.clips.get(clip_id, set()):
             raise MixerRefused("the clip is not lent at the leg's rate")
