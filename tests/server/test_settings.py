@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from server.settings import Settings, SettingsError, load_settings
+from server.urls.allowance import Allowance
 
 
 @pytest.fixture(autouse=True)
@@ -161,3 +162,21 @@ def test_log_format_follows_the_mode() -> None:
     assert not load_settings({"dev": True}).json_logs
     assert load_settings({"dev": True, "log_format": "json"}).json_logs
     assert Settings(api_keys="a:secret-of-a").json_logs  # type: ignore[arg-type]
+
+
+def test_dev_mode_allows_private_urls_unless_told_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert load_settings({"dev": True}).url_allowance.everything
+    monkeypatch.setenv("PARLEY_ALLOW_PRIVATE_URLS", "false")
+    assert load_settings({"dev": True}).url_allowance == Allowance()
+    monkeypatch.setenv("PARLEY_ALLOW_PRIVATE_URLS", "10.1.2.0/24,fd00::/8")
+    networks = load_settings({"dev": True}).url_allowance.networks
+    assert [str(network) for network in networks] == ["10.1.2.0/24", "fd00::/8"]
+    monkeypatch.delenv("PARLEY_ALLOW_PRIVATE_URLS")
+    with_keys = load_settings({"api_keys": "anna:a-long-secret"})
+    assert with_keys.url_allowance == Allowance()
+
+
+@pytest.mark.parametrize("value", ["10.1.2.3/24", "example.org", "true,false", 1.5])
+def test_allowed_networks_are_networks(value: object) -> None:
+    said = problems({"dev": True, "allow_private_urls": value})
+    assert said.startswith("PARLEY_ALLOW_PRIVATE_URLS: write true, false, or networks such as 10.1.2.0/24")

@@ -72,7 +72,7 @@ class FakePrompts:
         if name in self.broken:
             raise PromptError(self.broken[name], "the test wants it so")
         if name not in self._clips:
-            self._clips[name] = _clip(name)
+            self._clips[name] = make_clip(name)
         self.in_use.append(name)
         try:
             yield self._clips[name]
@@ -80,7 +80,7 @@ class FakePrompts:
             self.in_use.remove(name)
 
 
-def _clip(name: str) -> Clip:
+def make_clip(name: str) -> Clip:
     with clip_files(RATES) as files:
         for rate, fd in files.items():
             os.write(fd, bytes(2 * rate * SAMPLES_MS // 1000))

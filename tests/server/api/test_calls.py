@@ -166,3 +166,13 @@ async def test_a_lobby_that_refuses_leaves_no_call_and_no_port(api: Api) -> None
     await api.refused("POST", "/v1/calls", {"media": {"rtp": RTP}}, 503, "mixer_unavailable")
     assert api.footprint == EMPTY
     assert api.mixers.lobby.sockets == {}
+
+
+async def test_the_audio_level_extension_is_told_to_the_mixer_and_answered(api: Api) -> None:
+    body = {"media": {"rtp": {**RTP, "audio_level_extension_id": 3}}}
+    call = await api.post("/v1/calls", body, 201)
+    assert call["media"]["rtp"]["audio_level_extension_id"] == 3
+    assert api.mixers.lobby.legs[call["call_id"]]["level_extension_id"] == 3
+    without = await api.post("/v1/calls", {"media": {"rtp": {**RTP, "port": 40002}}}, 201)
+    assert "audio_level_extension_id" not in without["media"]["rtp"]
+    assert api.mixers.lobby.legs[without["call_id"]]["level_extension_id"] is None
