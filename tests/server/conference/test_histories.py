@@ -36,10 +36,12 @@ from tests.server.conference.scenario import Scenario, a_join
 
 HISTORIES = int(os.environ.get("PARLEY_TEST_HISTORIES") or (2000 if os.environ.get("CI") else 200))
 
-CALLS = st.sampled_from("abcde")
+CALLS = st.sampled_from("abcd")
+SOMEONE = st.integers(0, 3) | CALLS
 MAYBE = st.none() | st.booleans()
 URLS = st.sampled_from([None, "", "https://example.org/music.mp3"])
 SELDOM = st.sampled_from([False] * 5 + [True])
+OFTEN = SELDOM.map(lambda seldom: not seldom)
 
 # Mostly possible, so that histories get somewhere; `ODD_JOINS` are the other kind.
 JOINS = st.fixed_dictionaries(
@@ -64,7 +66,7 @@ ODD_JOINS = st.fixed_dictionaries(
     },
 )
 UPDATES = st.fixed_dictionaries(
-    {"call_id": CALLS},
+    {},
     optional={
         "muted": MAYBE,
         "hold": MAYBE,
@@ -89,6 +91,13 @@ class ConferenceMachine(RuleBasedStateMachine):
         self.generation = 1
         self.announced = 0
 
+    def someone(self, pick: str | int) -> str:
+        """Return the call of that name, or if a number is given, somebody who is present: most have to be."""
+        if isinstance(pick, str) or self.scenario.current is None:
+            return str(pick)
+        present = self.scenario.current.present
+        return present[pick % len(present)].call_id if present else "a"
+
     def attempt(self, command: Command) -> None:
         before, happened = self.scenario.current, len(self.scenario.happened)
         try:
@@ -110,28 +119,33 @@ class ConferenceMachine(RuleBasedStateMachine):
     def join_oddly(self, fields: dict[str, Any]) -> None:
         self.attempt(a_join(conference_id=f"conf-{self.generation}", **fields))
 
-    @rule(call_id=CALLS, coachee=CALLS, joining=st.booleans())
-    def coach(self, call_id: str, coachee: str, joining: bool) -> None:
+    @rule(call_id=CALLS, coachee=SOMEONE, joining=st.booleans())
+    def coach(self, call_id: str, coachee: str | int, joining: bool) -> None:
         if joining:
-            self.attempt(a_join(call_id, conference_id=f"conf-{self.generation}", coach=coachee))
+            self.attempt(a_join(call_id, conference_id=f"conf-{self.generation}", coach=self.someone(coachee)))
         else:
-            self.attempt(Update(call_id, coach=coachee))
+            self.attempt(Update(call_id, coach=self.someone(coachee)))
 
-    @rule(fields=UPDATES)
-    def update(self, fields: dict[str, Any]) -> None:
-        self.attempt(Update(**fields))
+    @rule(pick=SOMEONE, fields=UPDATES)
+    def update(self, pick: str | int, fields: dict[str, Any]) -> None:
+        command = Update(self.someone(pick), **fields)
+        self.attempt(command)
         # Asked a second time, it changes nothing.
-        logged = len(self.scenario.log)
-        self.attempt(Update(**fields))
-        assert len(self.scenario.log) == logged
+        happened = len(self.scenario.happened)
+        self.attempt(command)
+        assert len(self.scenario.happened) == happened
 
-    @rule(call_id=CALLS)
-    def leave(self, call_id: str) -> None:
-        self.attempt(Leave(call_id))
+    @rule(pick=SOMEONE, muted=MAYBE, hold=MAYBE)
+    def mute_or_hold(self, pick: str | int, muted: bool | None, hold: bool | None) -> None:
+        self.attempt(Update(self.someone(pick), muted=muted, hold=hold))
 
-    @rule(call_id=CALLS)
-    def kick(self, call_id: str) -> None:
-        self.attempt(Kick(call_id))
+    @rule(pick=SOMEONE)
+    def leave(self, pick: str | int) -> None:
+        self.attempt(Leave(self.someone(pick)))
+
+    @rule(pick=SOMEONE)
+    def kick(self, pick: str | int) -> None:
+        self.attempt(Kick(self.someone(pick)))
 
     @rule(call_id=CALLS, reason=HANG_UPS)
     def hang_up(self, call_id: str, reason: HangUpReason) -> None:
@@ -145,12 +159,13 @@ class ConferenceMachine(RuleBasedStateMachine):
     def press(self, call_id: str, digit: str) -> None:
         self.attempt(Digit(call_id, digit, 100))
 
-    @rule(call_id=CALLS, speaking=st.booleans())
-    def speak(self, call_id: str, speaking: bool) -> None:
-        self.attempt(Speech(call_id, speaking))
+    @rule(pick=SOMEONE, speaking=OFTEN)
+    def speak(self, pick: str | int, speaking: bool) -> None:
+        self.attempt(Speech(self.someone(pick), speaking))
 
-    @rule(call_id=st.none() | CALLS, times=st.integers(1, 3))
-    def announce(self, call_id: str | None, times: int) -> None:
+    @rule(pick=st.none() | SOMEONE, times=st.integers(1, 3))
+    def announce(self, pick: str | int | None, times: int) -> None:
+        call_id = None if pick is None else self.someone(pick)
         for _ in range(times):
             self.announced += 1
             self.attempt(Announce(f"ann-{self.announced}", "https://example.org/news.wav", call_id))

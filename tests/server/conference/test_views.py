@@ -88,6 +88,8 @@ def test_history_keeps_the_order_of_joining_when_the_clock_is_set_back() -> None
     scenario = started("a", "b")
     scenario.now = 500.0
     scenario.join("c")
-    scenario.do(Leave("a"))
-    scenario.join("a")
-    assert [stay.call_id for stay in scenario.conference.stays] == ["a", "b", "c", "a"]
+    for call_id in "aab":
+        scenario.do(Leave(call_id))
+        scenario.join(call_id)
+    assert [stay.call_id for stay in scenario.conference.stays] == ["a", "b", "c", "a", "a", "b"]
+    assert [stay.number for stay in scenario.conference.stays] == [1, 2, 3, 4, 5, 6]

@@ -145,6 +145,7 @@ def test_4_3_12_hold_leaves_the_rest_as_it_was(
         ([{"hold": True, "hold_url": MUSIC}, {"hold_url": None}], None),
         ([{"hold": True, "hold_url": MUSIC}, {"hold": False}, {"hold": True}], None),
         ([{"hold": True, "hold_url": MUSIC}, {"hold": False, "hold_url": ""}, {"hold": True}], ""),
+        ([{"hold": True, "hold_url": MUSIC}, {"hold": False, "hold_url": MUSIC}, {"hold": True}], MUSIC),
     ],
 )
 def test_4_3_13_each_hold_has_its_own_audio(updates: list[dict[str, Any]], url: str | None) -> None:
