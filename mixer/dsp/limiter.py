@@ -19,7 +19,7 @@ the ceiling is, so that their sum is the ceiling even in float32."""
 _ATTACK_MS: Final = 2
 _RELEASE_MS: Final = 150.0
 _FRAME_MS: Final = 20.0
-_RELEASED: Final = np.float32(0.999)
+_RELEASED: Final = np.float32(0.99)
 """Above this the gain's next goal is 1.0 itself, so that the row becomes free again."""
 _KEPT: Final = np.float32(np.exp(-_FRAME_MS / _RELEASE_MS))
 

@@ -75,7 +75,7 @@ def test_muting_and_gain_by_patch_are_heard(server: LiveServer) -> None:
     statuses = [
         event["params"]["status"] for event in server.get(f"/v1/conferences/{body['conference_id']}/events")["events"]
     ]
-    assert statuses[:6] == [
+    assert [status for status in statuses if "speech" not in status][:6] == [
         "participant-join",
         "conference-start",
         "participant-join",
@@ -122,11 +122,11 @@ def test_a_lone_talkers_payloads_reach_another_pcmu_caller_byte_by_byte(server: 
         RtpCaller("pcmu", keep_packets=True) as listener,
         RtpCaller("g722") as third,
     ):
-        join(server, "identity", listener)
-        join(server, "identity", third)
+        join(server, "identity", listener, beep=False)
+        join(server, "identity", third, beep=False)
         talker.bind(("127.0.0.1", 0))
         media = {"rtp": {"ip": "127.0.0.1", "port": talker.getsockname()[1], "codec": "pcmu"}}
-        body = server.post("/v1/conferences/identity/participants", {"media": media}).json()
+        body = server.post("/v1/conferences/identity/participants", {"media": media, "beep": False}).json()
         answer = body["media"]["rtp"]
         due = clock.monotonic()
         for number, payload in enumerate(said):
