@@ -5,8 +5,9 @@ What is played of them, and to whom, is for others. A mixer that is gone has no 
 
 import asyncio
 import contextlib
+import os
 from collections import Counter
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import asynccontextmanager
 
 import structlog
@@ -40,8 +41,10 @@ class LentClips:
         """
         self._users[clip.clip_id] += 1
         try:
-            # Carried through, whoever waits: half-way nobody would know what the mixer has.
-            await self._tasks.finish(self._lend(clip, rates), "lend a clip")
+            # Carried through, whoever waits: half-way nobody would know what the mixer has. The copies outlive the
+            # clip, whose own descriptors are closed once the one who waits has let go of it.
+            copies = {rate: os.dup(clip.fds[rate]) for rate in set(rates)}
+            await self._tasks.finish(self._lend(clip, copies), "lend a clip")
             yield
         finally:
             self._users[clip.clip_id] -= 1
@@ -49,11 +52,15 @@ class LentClips:
                 del self._users[clip.clip_id]
                 self._tasks.spawn(self._return(clip.clip_id), "return a clip")
 
-    async def _lend(self, clip: Clip, rates: Collection[int]) -> None:
-        async with self._order:
-            for rate in sorted(set(rates) - self._rates.get(clip.clip_id, set())):
-                await self._mixer.lend_clip(clip.clip_id, rate, clip.samples[rate], clip.fds[rate])
-                self._rates.setdefault(clip.clip_id, set()).add(rate)
+    async def _lend(self, clip: Clip, copies: Mapping[int, int]) -> None:
+        try:
+            async with self._order:
+                for rate in sorted(set(copies) - self._rates.get(clip.clip_id, set())):
+                    await self._mixer.lend_clip(clip.clip_id, rate, clip.samples[rate], copies[rate])
+                    self._rates.setdefault(clip.clip_id, set()).add(rate)
+        finally:
+            for fd in copies.values():
+                os.close(fd)
 
     async def _return(self, clip_id: str) -> None:
         async with self._order:
