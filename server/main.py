@@ -117,7 +117,8 @@ async def _serve(service: Service, settings: Settings, listener: socket.socket) 
     )
     http = HttpServer(config)
     tasks = Tasks()
-    signals = Signals()
+    # The exit that is under way then is what a late signal asks for; it must not turn it into a death.
+    signals = Signals(afterwards=signal.SIG_IGN)
     with signals.handled():
         serving = tasks.spawn(http.serve(sockets=[listener]), "serve HTTP")
         starting = tasks.spawn(_start(service, listener, settings), "start")
@@ -165,7 +166,9 @@ async def _until_told(service: Service, signals: "Signals", serving: asyncio.Tas
 class Signals:
     """What the process was told: `drain`, and `now`."""
 
-    def __init__(self) -> None:
+    def __init__(self, afterwards: signal.Handlers = signal.SIG_DFL) -> None:
+        """`afterwards` is what the signals do when they are no longer listened to."""
+        self._afterwards = afterwards
         self.drain = asyncio.Event()
         self.now = asyncio.Event()
 
@@ -180,6 +183,9 @@ class Signals:
         finally:
             loop.remove_signal_handler(signal.SIGTERM)
             loop.remove_signal_handler(signal.SIGINT)
+            if self._afterwards is not signal.SIG_DFL:
+                for number in (signal.SIGTERM, signal.SIGINT):
+                    signal.signal(number, self._afterwards)
 
     def terminate(self) -> None:
         """SIGTERM: drain first; the second time, stop now."""

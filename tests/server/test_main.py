@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -118,6 +119,14 @@ def test_ctrl_c_stops_at_once(running: Running) -> None:
     running.request("POST", "/v1/conferences/x/participants", BODY)
     running.signal(signal.SIGINT)
     assert running.exit_code() == 0
+
+
+def test_signals_that_go_on_coming_do_not_spoil_the_exit(running: Running) -> None:
+    running.request("POST", "/v1/conferences/x/participants", BODY)
+    while running.process.poll() is None:
+        running.signal(signal.SIGTERM)
+        time.sleep(0.005)
+    assert running.process.returncode == 0
 
 
 def test_a_port_in_use_is_refused_by_the_settings_name() -> None:
