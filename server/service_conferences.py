@@ -50,8 +50,6 @@ async def announce(context: Context, project_id: str, reference: str, url: str, 
     """Have something played to all, or to one participant; return the announcement's id."""
     context.check_url("url", url)
     async with _in_progress(context, project_id, reference) as live:
-        if call_id is not None:
-            _present(live, call_id)
         announcement_id = context.new_id()
         await carry_out(context, live, Announce(announcement_id, url, call_id))
         return announcement_id

@@ -163,7 +163,7 @@ async def test_a_url_that_never_answers_delays_neither_the_answer_nor_others(api
         ({}, 422, "invalid_request"),
         ({"url": ""}, 422, "invalid_request"),
         ({"url": "a.wav"}, 422, "url_invalid"),
-        ({"url": ONE, "call_id": "nobody"}, 404, "not_found"),
+        ({"url": ONE, "call_id": "nobody"}, 409, "not_in_conference"),
         ({"url": ONE, "loop": True}, 422, "invalid_request"),
     ],
 )
