@@ -117,12 +117,13 @@ def _join_all(server: Server, row: Row, generator: GeneratorProcess) -> str:
 
 
 def _apply_rules(server: Server, conference_id: str) -> None:
-    """Hold HELD of the last to come and let COACHES of those before them coach; the first ones are the probes."""
-    latest = server.participants(conference_id)[::-1]
-    for call_id in latest[:HELD]:
+    """Hold HELD from the middle and let the COACHES after them coach; the probes are the first and the last to come."""
+    everyone = server.participants(conference_id)
+    middle = everyone[len(everyone) // 2 :]
+    for call_id in middle[:HELD]:
         server.change(conference_id, call_id, hold=True)
-    coaches = latest[HELD : HELD + COACHES]
-    for coach, coachee in zip(coaches, latest[HELD + COACHES :], strict=False):
+    coaches = middle[HELD : HELD + COACHES]
+    for coach, coachee in zip(coaches, middle[HELD + COACHES :], strict=False):
         server.change(conference_id, coach, coach=coachee)
 
 

@@ -284,7 +284,11 @@ class FormatTable(ABC):
             self.limiter_gain[:n] = self.shared_limiter_gain
         if not k:
             return pcm
-        np.subtract(total, self._said_by(own), out=mix)
+        said = self.said[:k] if everyone else self.said[own]
+        np.subtract(total, said if self.asides.duck is None else said * self.asides.duck, out=mix)
+        silent = np.flatnonzero(~self.contributes[own])
+        if len(silent):  # of one that was not added to the total nothing is to be taken away
+            mix[silent] = total
         self.asides.apply(mix, own)
         limit(mix, gains, self.sample_rate)
         if everyone:
@@ -294,15 +298,6 @@ class FormatTable(ABC):
         np.rint(mix, out=mix)
         np.copyto(pcm, mix, casting="unsafe")
         return pcm
-
-    def _said_by(self, own: Rows) -> NDArray[np.float32]:
-        """(len(own), samples): the part of these legs in the total. Of one that was not added it is nothing."""
-        said = self.said[: len(own)] if len(own) == self.n else self.said[own]
-        silent = ~self.contributes[own]
-        if silent.any():
-            said = np.where(silent[:, np.newaxis], np.float32(0), said)
-        heard: NDArray[np.float32] = said if self.asides.duck is None else said * self.asides.duck
-        return heard
 
     def _own_flags(self) -> Flags:
         """(n,) bool: legs that hear a mix of their own, because they say something or are told something aside."""
