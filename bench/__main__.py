@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import httpx2
 
-from bench import machine, rows, table
+from bench import machine, rows, table, waiting
 from bench.load import GeneratorError
 from bench.target import Server, ServerError
 
@@ -59,6 +59,7 @@ def run(selected: list[rows.Row], seconds: float) -> dict[str, Any]:
         machine.pin(cores.generator)
         report["start"] = rows.measure_starts(server)
         report["idle"] = rows.measure_idle(server)
+        report["waiting"] = waiting.measure_waiting(server, seconds)
         for row in selected:
             print(f"  {row.name} ...", file=sys.stderr, flush=True)
             report["rows"].append(measured(server, row, seconds, cores))
@@ -76,6 +77,7 @@ def show(report: dict[str, Any]) -> None:
         print(f"! {remark}")
     took = f"p50 {start['p50_ms']:.1f} ms, max of {start['starts']} {start['max_ms']:.1f} ms"
     print(f"new conference, join to answer: {took}")
+    print(waiting.describe(report["waiting"]))
     print(f"idle: {idle['cpu_percent']:.2f} % of a core; private memory {idle['mixer_private_mib']:.1f} MiB a mixer")
 
 

@@ -22,7 +22,7 @@ IDLE_S: Final = 5.0
 _JOINS_IN_FLIGHT: Final = 4
 _JOINS_AT_ONCE: Final = 50
 _GONE_WITHIN_S: Final = 10.0
-_DISCARD_PORT: Final = 9
+DISCARD_PORT: Final = 9
 """RFC 863: what is sent there is nobody's; for calls whose media is not looked at."""
 
 
@@ -140,7 +140,7 @@ def measure_starts(server: Server) -> dict[str, float | int]:
     ids = []
     for i in range(STARTS):
         start = time.perf_counter()
-        conference_id, _ = server.join(f"bench-start-{i}", address_of(i), _DISCARD_PORT, "pcmu")
+        conference_id, _ = server.join(f"bench-start-{i}", address_of(i), DISCARD_PORT, "pcmu")
         took_ms.append((time.perf_counter() - start) * 1000)
         ids.append(conference_id)
     for conference_id in ids:
@@ -151,7 +151,7 @@ def measure_starts(server: Server) -> dict[str, float | int]:
 
 def measure_idle(server: Server) -> dict[str, float | int]:
     """CPU of the server with all its processes when nobody calls, and memory of its mixers, which then do nothing."""
-    server.call_and_hang_up(address_of(0), _DISCARD_PORT)
+    server.call_and_hang_up(address_of(0), DISCARD_PORT)
     time.sleep(1)
     everyone = [server.pid, *server.below()]
     before, start = cpu_s(everyone), time.perf_counter()

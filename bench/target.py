@@ -101,9 +101,9 @@ class Server:
             raise ServerError(f"{method} {path}: {answer.status_code} {answer.text[:300]}{self._log_tail()}")
         return answer.json() if answer.content else None
 
-    def join(self, name: str, ip: str, port: int, codec: str) -> tuple[str, tuple[str, int]]:
+    def join(self, name: str, ip: str, port: int, codec: str, **options: Any) -> tuple[str, tuple[str, int]]:
         """Join a participant in one request; its conference's id and where its media goes."""
-        body = {"media": {"rtp": {"ip": ip, "port": port, "codec": codec}}}
+        body = {"media": {"rtp": {"ip": ip, "port": port, "codec": codec}}, **options}
         answer = self._ask("POST", f"/v1/conferences/{name}/participants", body)
         rtp = answer["media"]["rtp"]
         return answer["conference_id"], (rtp["ip"], rtp["port"])
