@@ -14,6 +14,8 @@ from bench import machine, rows, table, waiting
 from bench.load import GeneratorError
 from bench.target import Server, ServerError
 
+SETTLE_S: Final = 4.0
+"""A server that has just started composes its music in the background, on the core that is to be measured."""
 RESULTS: Final = Path(__file__).resolve().parent / "results"
 
 
@@ -57,6 +59,7 @@ def run(selected: list[rows.Row], seconds: float) -> dict[str, Any]:
     }
     with tempfile.TemporaryDirectory(prefix="parley-bench-") as folder, Server(Path(folder), cores.server) as server:
         machine.pin(cores.generator)
+        time.sleep(SETTLE_S)
         report["start"] = rows.measure_starts(server)
         report["idle"] = rows.measure_idle(server)
         report["waiting"] = waiting.measure_waiting(server, seconds)
