@@ -183,8 +183,7 @@ class SampledTable(FormatTable):
         """See FormatTable."""
         n = self.n
         hears = self.hears[:n]
-        own_flags = self._own_flags()
-        own = np.flatnonzero(own_flags)
+        own = np.flatnonzero(self._own_flags())
         if len(own) * MOST > n * (MOST - 1):
             own = self._all_rows[:n]
         address = np.full(n, self.quiet_row.ctypes.data, np.uint64)
@@ -197,8 +196,8 @@ class SampledTable(FormatTable):
         own_pcm = self._limit_own(total, own)
         if len(own):
             self._encode(own_pcm, self.own_payload[: len(own)])
-            hears_own = own_flags[own]
-            address[own[hears_own]] = _addresses(self.own_payload, len(own))[hears_own]
+            hearing = hears[own]  # of all rows, also those who say nothing: what is theirs is the whole mix
+            address[own[hearing]] = _addresses(self.own_payload, len(own))[hearing]
         rows, clips, index = self.played()
         if len(rows):
             self._encode(self._clip_pcm(clips, index), self.played_payload[: len(rows)])

@@ -189,3 +189,24 @@ def test_two_hundred_on_music_cost_one_opus_encode_a_tick(monkeypatch: pytest.Mo
     monkeypatch.setattr(table.clip_packets, "_encode", counting)  # type: ignore[attr-defined]
     conference.run(20)
     assert count == 20
+
+
+@pytest.mark.parametrize("codec", ["pcmu", "l16"])
+def test_the_few_who_say_nothing_among_many_talkers_hear_them_all(codec: Codec) -> None:
+    conference = VirtualConference()
+    voices = [400.0 + 110 * number for number in range(24)]
+    for frequency in voices:
+        conference.add(codec, tone(frequency, 4, RATES[codec], 1000))
+    silent, muted, held = (
+        conference.add(codec),
+        conference.add(codec, tone(3100, 4, RATES[codec])),
+        conference.add(codec),
+    )
+    conference.update(muted, heard=False)
+    conference.update(held, hears=False)
+    conference.run(100)
+    for listener in (silent, muted):
+        sound = listener.heard()[listener.rate // 2 :]
+        assert all(amplitude_at(sound, frequency, listener.rate) > 800 for frequency in voices)
+    assert amplitude_at(muted.heard()[muted.rate // 2 :], 3100, muted.rate) < 30
+    assert np.abs(held.heard()).max() < 1
