@@ -12,6 +12,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from mixer.columns import grown
+
 Rows = NDArray[np.int64]
 NOTHING: Final = -1
 _SAMPLE_BYTES: Final = 2
@@ -108,11 +110,8 @@ class Programs:
 
     def grow(self, capacity: int) -> None:
         """Make room for more legs."""
-        n = len(self.clip)
-        clip, index, loop = self.clip, self.index, self.loop
-        self.clip = np.full(capacity, NOTHING, np.int64)
-        self.index, self.loop = np.zeros(capacity, np.int64), np.zeros(capacity, bool)
-        self.clip[:n], self.index[:n], self.loop[:n] = clip, index, loop
+        self.clip = grown(self.clip, capacity, NOTHING)
+        self.index, self.loop = grown(self.index, capacity), grown(self.loop, capacity)
 
     def give(self, row: int, number: int, loop: bool) -> None:
         """Play a clip, which is lent at the table's rate, to a leg, from its start."""

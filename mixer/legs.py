@@ -10,6 +10,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from mixer.columns import grown
 from mixer.protocol import AddLeg
 from mixer.receive.learn import SourceLearner
 from mixer.rtp.dtmf import DtmfReceiver
@@ -145,9 +146,7 @@ class Legs:
     def _grow(self, capacity: int) -> None:
         for name, column in vars(self).items():
             if isinstance(column, np.ndarray):
-                larger = np.zeros(capacity, column.dtype)
-                larger[: self.capacity] = column
-                setattr(self, name, larger)
+                setattr(self, name, grown(column, capacity))
         self.reception.grow(capacity)
         more = capacity - self.capacity
         self.call_ids += [""] * more

@@ -86,8 +86,7 @@ class Mixer:
         row = self.legs.add(command, socket, source, number, now_ns)
         self.legs.gain[row], self.legs.heard[row] = command.gain, command.heard
         self.legs.level_extension[row] = command.level_extension_id or 0
-        gain = command.gain if command.heard and command.heard_by is None else 0.0
-        self.legs.local[row] = table.add(row, gain, command.hears, command.playout)
+        self.legs.local[row] = table.add(row, _room_gain(command), command.hears, command.playout)
         self.sounds.whisper(command.call_id, command.heard_by)
         self._dirty = True
 
@@ -98,8 +97,11 @@ class Mixer:
             number = self._next_table
             self._next_table += 1
             self.tables[number], self._formats[key] = table, number
-            self.mix.use({table.sample_rate for table in self.tables.values()})
+            self._use_rates()
         return self._formats[key]
+
+    def _use_rates(self) -> None:
+        self.mix.use({table.sample_rate for table in self.tables.values()})
 
     def _make_table(self, form: MediaFormat) -> FormatTable:
         config = self.config
@@ -131,7 +133,7 @@ class Mixer:
             self._malformed_before += table.malformed
             del self.tables[number]
             self._formats = {key: at for key, at in self._formats.items() if at != number}
-            self.mix.use({table.sample_rate for table in self.tables.values()})
+            self._use_rates()
         self._dirty = True
         return row
 
@@ -141,7 +143,7 @@ class Mixer:
         row = legs.row_of[part.call_id]
         table, local = self.tables[int(legs.table[row])], int(legs.local[row])
         legs.heard[row], legs.gain[row] = part.heard, part.gain
-        table.gain[local] = part.gain if part.heard and part.heard_by is None else 0.0
+        table.gain[local] = _room_gain(part)
         table.hears[local] = part.hears
         if part.hears:
             table.programs.stop(local)
@@ -315,3 +317,8 @@ class Mixer:
     def malformed(self) -> dict[str, int]:
         """Payloads that were not what their type says, for the counters of dropped packets."""
         return {"payload": self._malformed_before + sum(table.malformed for table in self.tables.values())}
+
+
+def _room_gain(part: AddLeg | LegPart) -> float:
+    """The gain at which everybody hears a leg: none if only some do."""
+    return part.gain if part.heard and part.heard_by is None else 0.0

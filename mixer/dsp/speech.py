@@ -9,6 +9,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from mixer.columns import grown
+
 ATTACK_TICKS: Final = 3
 RELEASE_TICKS: Final = 25
 LEAST_DBOV: Final = -45.0
@@ -39,10 +41,7 @@ class SpeechDetector:
     def grow(self, capacity: int) -> None:
         """Make room for more legs."""
         for name in self.COLUMNS:
-            old = getattr(self, name)
-            larger = np.zeros(capacity, old.dtype)
-            larger[: len(old)] = old
-            setattr(self, name, larger)
+            setattr(self, name, grown(getattr(self, name), capacity))
 
     def reset(self, row: int) -> None:
         """A new leg: nothing is known of it."""

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mixer.clips import NOTHING, Clips, Programs
+from mixer.columns import grown
 from mixer.dsp.levels import dbov
 from mixer.dsp.limiter import limit
 from mixer.dsp.ramp import apply_gain
@@ -207,10 +208,7 @@ class FormatTable(ABC):
         """Make room for more legs; everything stays as it is."""
         self.capacity = capacity
         for name in self.COLUMNS:
-            column = getattr(self, name)
-            larger = np.zeros(capacity, column.dtype)
-            larger[: len(column)] = column
-            setattr(self, name, larger)
+            setattr(self, name, grown(getattr(self, name), capacity))
         history = self.history
         self._make_frames(capacity)
         self.history[:, : history.shape[1]] = history

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mixer.codecs import opus
+from mixer.columns import grown
 from mixer.receive.playout import Playout
 from mixer.receive.ring import SlotRing
 
@@ -47,10 +48,7 @@ class OpusDecoding:
     def grow(self, capacity: int) -> None:
         """Make room for more legs."""
         for name in ("samples", "silent", "fec", "left", "awake", "_ahead"):
-            old = getattr(self, name)
-            larger = np.zeros((capacity, *old.shape[1:]), old.dtype)
-            larger[: len(old)] = old
-            setattr(self, name, larger)
+            setattr(self, name, grown(getattr(self, name), capacity))
         self.decoders += [None] * (capacity - len(self.decoders))
 
     def restart(self, row: int) -> None:

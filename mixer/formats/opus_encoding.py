@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mixer.codecs import opus
+from mixer.columns import grown
 
 MIX: Final = 0
 SILENCE: Final = 1
@@ -44,10 +45,7 @@ class OpusEncoding:
     def grow(self, capacity: int) -> None:
         """Make room for more legs."""
         for name in ("stream", "same_ticks", "wanted", "payload", "length"):
-            old = getattr(self, name)
-            larger = np.zeros((capacity, *old.shape[1:]), old.dtype)
-            larger[: len(old)] = old
-            setattr(self, name, larger)
+            setattr(self, name, grown(getattr(self, name), capacity))
         self._own += [None] * (capacity - len(self._own))
 
     def open(self, row: int, hears: bool) -> None:

@@ -15,6 +15,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from mixer.columns import grown
 from mixer.receive.ring import SlotRing
 from mixer.rtp.sequence import difference
 
@@ -71,9 +72,7 @@ class Playout:
         """Make room; rows keep their values."""
         for name, column in vars(self).items():
             if isinstance(column, np.ndarray):
-                larger = np.zeros(capacity, column.dtype)
-                larger[: len(column)] = column
-                setattr(self, name, larger)
+                setattr(self, name, grown(column, capacity))
 
     def open(self, row: int, margin_ms: int, max_ms: int) -> None:
         """Start afresh for a new leg."""

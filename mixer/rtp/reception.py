@@ -16,6 +16,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from mixer.columns import grown
 from mixer.rtp.rtcp import ReportBlock
 from mixer.rtp.sequence import difference
 
@@ -58,10 +59,7 @@ class Reception:
     def grow(self, capacity: int) -> None:
         """Make room for `capacity` rows, at least as many as before; those there keep their figures."""
         for name in self._COLUMNS:
-            old = getattr(self, name)
-            new = np.zeros(capacity, old.dtype)
-            new[: self.capacity] = old
-            setattr(self, name, new)
+            setattr(self, name, grown(getattr(self, name), capacity))
         self.capacity = capacity
 
     def reset(self, rows: NDArray[np.integer] | int) -> None:
