@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, Final, Literal
 
-from server.conference.model import BeepMode, EndReason, LeftReason, Method
+from server.conference.callbacks import Method
+from server.conference.model import BeepMode, EndReason, LeftReason
 
 HangUpReason = Literal[LeftReason.HUNG_UP, LeftReason.MEDIA_TIMEOUT, LeftReason.ADD_FAILED]
 ForcedEndReason = Literal[EndReason.VIA_API, EndReason.SERVER_RESTARTED, EndReason.SERVER_STOPPED, EndReason.MIXER_DIED]

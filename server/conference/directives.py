@@ -8,7 +8,8 @@ of the size.
 from dataclasses import dataclass
 from typing import Literal
 
-from server.conference.model import Conference, ConferenceState, Method, Participant
+from server.conference.callbacks import Method
+from server.conference.model import Conference, ConferenceState, Participant
 
 
 @dataclass(frozen=True, slots=True)

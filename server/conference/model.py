@@ -7,7 +7,9 @@ This file decides which facts are kept; which of them may change, and when, is d
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, Final, Literal
+from typing import Any, Final
+
+from server.conference.callbacks import Callback, Method
 
 DEFAULT_MAX_PARTICIPANTS: Final = 100_000
 MAX_PARTICIPANTS_BOUNDS: Final = (2, 100_000)
@@ -18,8 +20,6 @@ GAIN_DB_BOUNDS: Final = (-40.0, 40.0)
 
 MAX_ANNOUNCEMENTS: Final = 100
 """How many may be playing or waiting their turn in one conference."""
-
-Method = Literal["GET", "POST"]
 
 
 class ConferenceState(StrEnum):
@@ -132,6 +132,10 @@ class ConferenceSettings:
     region: str | None = None
     """None: no join has named one, `default_region` is shown."""
     default_region: str | None = None
+    callback: Callback | None = None
+    """Told of what happens."""
+    recording_callback: Callback | None = None
+    """Told of recordings."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from server.conference.callbacks import Method
 from server.conference.commands import Keep, Update
 from server.conference.events import (
     Event,
@@ -12,7 +13,7 @@ from server.conference.events import (
     ParticipantUnmuted,
 )
 from server.conference.joining import check_coachee
-from server.conference.model import GAIN_DB_BOUNDS, SERVERS_MUSIC, Conference, Method, Music, Participant
+from server.conference.model import GAIN_DB_BOUNDS, SERVERS_MUSIC, Conference, Music, Participant
 from server.conference.refusals import Refusal
 from server.conference.speaking import fall_silent
 
