@@ -1,0 +1,70 @@
+"""What the server knows of recordings: messages to recorders, manifests, the folder, how to start the children.
+
+This is all of `recording` that the server imports, and it needs neither numpy nor codecs: publishing happens in
+the recorder, repair and rendering in child processes.
+"""
+
+from recording.catalog.checking import Malformed
+from recording.catalog.manifest import (
+    Files,
+    Gap,
+    Manifest,
+    Pause,
+    PublishedFile,
+    PublishedTrack,
+    RecordedParticipant,
+    Span,
+    Status,
+    Trim,
+)
+from recording.catalog.messages import (
+    Failed,
+    FailureReason,
+    Finish,
+    Finished,
+    Note,
+    NoteKind,
+    Progress,
+    RecorderCommand,
+    RecorderConfig,
+    RecorderReport,
+    Started,
+    dump,
+    dump_config,
+    load_command,
+    load_config,
+    load_report,
+)
+from recording.catalog.names import folder_name, recording_id_of
+
+__all__ = [
+    "Failed",
+    "FailureReason",
+    "Files",
+    "Finish",
+    "Finished",
+    "Gap",
+    "Malformed",
+    "Manifest",
+    "Note",
+    "NoteKind",
+    "Pause",
+    "Progress",
+    "PublishedFile",
+    "PublishedTrack",
+    "RecordedParticipant",
+    "RecorderCommand",
+    "RecorderConfig",
+    "RecorderReport",
+    "Span",
+    "Started",
+    "Status",
+    "Trim",
+    "dump",
+    "dump_config",
+    "folder_name",
+    "load_command",
+    "load_config",
+    "load_report",
+    "recording_id_of",
+]
