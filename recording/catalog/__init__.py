@@ -4,7 +4,7 @@ This is all of `recording` that the server imports, and it needs neither numpy n
 the recorder, repair and rendering in child processes.
 """
 
-from recording.catalog.checking import Malformed
+from recording.catalog.checking import MalformedError
 from recording.catalog.manifest import (
     Files,
     Gap,
@@ -44,7 +44,7 @@ __all__ = [
     "Finish",
     "Finished",
     "Gap",
-    "Malformed",
+    "MalformedError",
     "Manifest",
     "Note",
     "NoteKind",

@@ -14,23 +14,23 @@ from typing import Any, Literal, TypeVar
 Built = TypeVar("Built")
 
 
-class Malformed(ValueError):
+class MalformedError(ValueError):
     """What was read is not what it should be; the message says what and where."""
 
 
 def build(kind: type[Built], value: object, where: str = "") -> Built:
-    """A dataclass from a JSON object. Raises Malformed for a field that is missing, unknown or of another type."""
+    """A dataclass from a JSON object. Raises MalformedError for a field that is missing, unknown or of another type."""
     where = where or kind.__name__
     if not isinstance(value, Mapping):
-        raise Malformed(f"{where} is no object")
-    hints = _hints(kind)
+        raise MalformedError(f"{where} is no object")
+    hints = _hints(kind)  # type: ignore[arg-type]  # a class is hashable
     if stray := value.keys() - hints.keys():
-        raise Malformed(f"{where} has no field {', '.join(sorted(map(str, stray)))}")
+        raise MalformedError(f"{where} has no field {', '.join(sorted(map(str, stray)))}")
     given = {name: _read(hints[name], part, f"{where}.{name}") for name, part in value.items()}
     try:
         return kind(**given)
     except TypeError as error:
-        raise Malformed(f"{where} is incomplete: {error}") from None
+        raise MalformedError(f"{where} is incomplete: {error}") from None
 
 
 @cache
@@ -43,7 +43,7 @@ def _read(hint: Any, value: object, where: str) -> Any:
     origin = typing.get_origin(hint)
     if origin is tuple:
         if not isinstance(value, list | tuple):
-            raise Malformed(f"{where} is no list")
+            raise MalformedError(f"{where} is no list")
         inner = typing.get_args(hint)[0]
         return tuple(_read(inner, part, f"{where}[{index}]") for index, part in enumerate(value))
     if origin in (types.UnionType, typing.Union):
@@ -54,7 +54,7 @@ def _read(hint: Any, value: object, where: str) -> Any:
     if is_dataclass(hint):
         return build(typing.cast("type[Any]", hint), value, where)
     if not _fits(hint, origin, value):
-        raise Malformed(f"{where} can't be {value!r}"[:300])
+        raise MalformedError(f"{where} can't be {value!r}"[:300])
     return float(typing.cast("float", value)) if hint is float else value
 
 

@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final, Literal
 
-from recording.catalog.checking import Malformed, build
+from recording.catalog.checking import MalformedError, build
 
 FILE_NAME: Final = "manifest.json"
 
@@ -133,14 +133,14 @@ class Manifest:
 
     @staticmethod
     def parse(content: bytes | str) -> "Manifest":
-        """Raises Malformed."""
+        """Raises MalformedError."""
         try:
             value = json.loads(content)
         except ValueError as error:
-            raise Malformed(f"the manifest is not JSON: {error}") from None
+            raise MalformedError(f"the manifest is not JSON: {error}") from None
         return build(Manifest, value)
 
     @staticmethod
     def load(path: Path) -> "Manifest":
-        """From a file, or from the folder that has it. Raises Malformed, OSError."""
+        """From a file, or from the folder that has it. Raises MalformedError, OSError."""
         return Manifest.parse((path / FILE_NAME if path.is_dir() else path).read_bytes())

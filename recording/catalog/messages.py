@@ -1,14 +1,15 @@
 """What the server and a recorder process say to each other, and what a recorder is told at birth.
 
-One JSON object a packet. Decides the names and their meaning; sockets are the process's and the server's business. `TYPE` stands in the
-JSON as `type`. Unknown fields are refused: both ends are of one version, so a stray field is a mistake.
+One JSON object a packet. Decides the names and their meaning; sockets are the process's and the server's
+business. `TYPE` stands in the JSON as `type`. Unknown fields are refused: both ends are of one version, so a
+stray field is a mistake.
 """
 
 import json
 from dataclasses import asdict, dataclass
 from typing import Any, ClassVar, Final, Literal
 
-from recording.catalog.checking import Malformed, build
+from recording.catalog.checking import MalformedError, build
 
 NoteKind = Literal["joined", "left", "labelled", "muted", "unmuted", "held", "unheld", "coaching", "uncoached"]
 """What a note may tell of a call. `muted`, `held`, `coaching` last until the call's next `unmuted`, `unheld`,
@@ -119,13 +120,13 @@ def dump(message: RecorderCommand | RecorderReport) -> bytes:
 
 
 def load_command(packet: bytes) -> RecorderCommand:
-    """What the server sent. Raises Malformed."""
+    """What the server sent. Raises MalformedError."""
     command: RecorderCommand = _load(packet, _COMMANDS)
     return command
 
 
 def load_report(packet: bytes) -> RecorderReport:
-    """What the recorder sent. Raises Malformed."""
+    """What the recorder sent. Raises MalformedError."""
     report: RecorderReport = _load(packet, _REPORTS)
     return report
 
@@ -136,7 +137,7 @@ def dump_config(config: RecorderConfig) -> dict[str, Any]:
 
 
 def load_config(value: object) -> RecorderConfig:
-    """The reverse of `dump_config`. Raises Malformed."""
+    """The reverse of `dump_config`. Raises MalformedError."""
     return build(RecorderConfig, value)
 
 
@@ -144,8 +145,8 @@ def _load(packet: bytes, kinds: dict[str, type[Any]]) -> Any:
     try:
         value = json.loads(packet)
     except ValueError as error:
-        raise Malformed(f"a message is not JSON: {error}") from None
+        raise MalformedError(f"a message is not JSON: {error}") from None
     kind = value.pop("type", None) if isinstance(value, dict) else None
     if not isinstance(kind, str) or kind not in kinds:
-        raise Malformed(f"a message is of no known type: {packet[:100]!r}")
+        raise MalformedError(f"a message is of no known type: {packet[:100]!r}")
     return build(kinds[kind], value)
