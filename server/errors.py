@@ -39,6 +39,7 @@ ERRORS: Final[dict[str, ErrorKind]] = {
     # The state of things forbids it.
     "conference_full": ErrorKind(409, "The conference is full"),
     "conference_ended": ErrorKind(409, "The conference has ended"),
+    "conference_not_started": ErrorKind(409, "The conference has not started"),
     "coach_not_found": ErrorKind(409, "The call to coach is not in the conference"),
     "coach_required": ErrorKind(409, "Coaching needs a call to coach"),
     "call_already_in_conference": ErrorKind(409, "The call is in a conference already"),
@@ -46,6 +47,8 @@ ERRORS: Final[dict[str, ErrorKind]] = {
     "call_ended": ErrorKind(409, "The call has ended"),
     "label_in_use": ErrorKind(409, "Another participant has that label"),
     "too_many_announcements": ErrorKind(409, "Too many announcements are still to be played"),
+    "recording_in_progress": ErrorKind(409, "The conference is being recorded"),
+    "recording_ended": ErrorKind(409, "The recording has ended"),
     # The server cannot take it now.
     "draining": ErrorKind(503, "The server is about to stop", "us"),
     "not_ready": ErrorKind(503, "The server is not ready", "us"),

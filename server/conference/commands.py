@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, Final, Literal
 
-from server.conference.callbacks import Method
+from server.conference.callbacks import Callback, Method
 from server.conference.model import BeepMode, EndReason, LeftReason
+from server.conference.recordings import PauseBehavior, RecordingPlan, RecordingResult
 
 HangUpReason = Literal[LeftReason.HUNG_UP, LeftReason.MEDIA_TIMEOUT, LeftReason.ADD_FAILED]
 ForcedEndReason = Literal[EndReason.VIA_API, EndReason.SERVER_RESTARTED, EndReason.SERVER_STOPPED, EndReason.MIXER_DIED]
@@ -53,6 +54,10 @@ class Join:
     region: str | None = None
     default_region: str | None = None
     """The server's, shown while no join has named one."""
+    callback: Callback | None = None
+    recording_callback: Callback | None = None
+    recording: RecordingPlan | None = None
+    """What it wants recorded from the start."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +171,65 @@ class AnnouncementUnplayable:
     """A word for programs, like `fetch_failed`."""
 
 
+@dataclass(frozen=True, slots=True)
+class StartRecording:
+    """Record the conference from now on."""
+
+    plan: RecordingPlan
+
+
+@dataclass(frozen=True, slots=True)
+class PauseRecording:
+    """Record nothing until told otherwise."""
+
+    recording_id: str
+    behavior: PauseBehavior = PauseBehavior.SILENCE
+
+
+@dataclass(frozen=True, slots=True)
+class ResumeRecording:
+    """Go on recording."""
+
+    recording_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class StopRecording:
+    """End a recording; the conference goes on."""
+
+    recording_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class MeasureRecording:
+    """Keep what came of a recording, to be told together with the conference's end, which is about to come."""
+
+    recording_id: str
+    result: RecordingResult
+
+
+@dataclass(frozen=True, slots=True)
+class RecordingFinished:
+    """A recording's files are done, or will never be."""
+
+    recording_id: str
+    result: RecordingResult
+
+
+RecordingCommand = StartRecording | PauseRecording | ResumeRecording | StopRecording
 Report = MediaConnected | MediaLost | Digit | Speech
 AnnouncementReport = AnnouncementPlayed | AnnouncementUnplayable
-Command = Join | Leave | Kick | HangUp | Update | End | Announce | Report | AnnouncementReport
+Command = (
+    Join
+    | Leave
+    | Kick
+    | HangUp
+    | Update
+    | End
+    | Announce
+    | RecordingCommand
+    | MeasureRecording
+    | RecordingFinished
+    | Report
+    | AnnouncementReport
+)

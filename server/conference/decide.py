@@ -1,7 +1,7 @@
 """What a command brings about, or why it is refused: the door to all the rules of a conference.
 
-The rules themselves are in `joining`, `leaving`, `updating`, `announcing` and `speaking`. Nothing here changes
-anything: the caller logs the events and then lets `evolve` apply them.
+The rules themselves are in `joining`, `leaving`, `updating`, `announcing`, `recording_rules` and `speaking`. Nothing
+here changes anything: the caller logs the events and then lets `evolve` apply them.
 """
 
 from server.conference.announcing import announce, announcement_over
@@ -16,16 +16,29 @@ from server.conference.commands import (
     Join,
     Kick,
     Leave,
+    MeasureRecording,
     MediaConnected,
     MediaLost,
+    PauseRecording,
+    RecordingFinished,
     Report,
+    ResumeRecording,
     Speech,
+    StartRecording,
+    StopRecording,
     Update,
 )
-from server.conference.events import Event, ParticipantConnected, ParticipantLost, ParticipantSentDigit
+from server.conference.events import (
+    Event,
+    ParticipantConnected,
+    ParticipantLost,
+    ParticipantSentDigit,
+    RecordingMeasured,
+)
 from server.conference.joining import join
 from server.conference.leaving import depart, end
 from server.conference.model import Conference, ConferenceState, LeftReason, Participant, ParticipantState
+from server.conference.recording_rules import finished, record
 from server.conference.refusals import Refusal
 from server.conference.speaking import speech
 from server.conference.updating import update
@@ -45,6 +58,8 @@ def decide(conference: Conference | None, command: Command, now: float) -> list[
         return announcement_over(conference, command, now)
     if isinstance(command, MediaConnected | MediaLost | Digit | Speech):
         return _report(conference, command, now)
+    if isinstance(command, RecordingFinished):
+        return finished(conference, command, now)
     if conference.state is ConferenceState.ENDED:
         raise Refusal("conference_ended", f"the conference {conference.name!r} has ended")
     if isinstance(command, End):
@@ -53,6 +68,10 @@ def decide(conference: Conference | None, command: Command, now: float) -> list[
         if command.call_id is not None:
             _present(conference, command.call_id)
         return announce(conference, command, now)
+    if isinstance(command, StartRecording | PauseRecording | ResumeRecording | StopRecording):
+        return record(conference, command, now)
+    if isinstance(command, MeasureRecording):
+        return [RecordingMeasured(at=now, recording_id=command.recording_id, result=command.result)]
     participant = _present(conference, command.call_id)
     match command:
         case Leave():

@@ -84,7 +84,7 @@ def _events() -> str:
             "## Events",
             "",
             "An event without a `status` is silent: it is not logged and takes no sequence number.",
-            "Nothing happens in a conference that has ended.",
+            "Of a conference that has ended, all that may still be told is what came of a recording.",
             "",
             "| Event | `status` | May happen while the conference is |",
             "|---|---|---|",

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 
 from server.conference.model import SERVERS_MUSIC, Announcement, ConferenceSettings, EndReason, LeftReason, Music
+from server.conference.recordings import PauseBehavior, RecordingPlan, RecordingResult, RecordingSource
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -198,6 +199,64 @@ class AnnouncementFailed(_AnnouncementHappening):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RecordingStarted(_Happening):
+    """From now on the room is recorded."""
+
+    plan: RecordingPlan
+    source: RecordingSource
+    type: Literal["recording_started"] = "recording_started"
+    status: ClassVar[str | None] = "record-start"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _RecordingHappening(_Happening):
+    recording_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordingPaused(_RecordingHappening):
+    """Nothing is recorded until it is resumed."""
+
+    behavior: PauseBehavior
+    type: Literal["recording_paused"] = "recording_paused"
+    status: ClassVar[str | None] = "record-pause"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordingResumed(_RecordingHappening):
+    """The pause is over."""
+
+    type: Literal["recording_resumed"] = "recording_resumed"
+    status: ClassVar[str | None] = "record-resume"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordingStopping(_RecordingHappening):
+    """Nothing more is recorded; the files are being finished."""
+
+    type: Literal["recording_stopping"] = "recording_stopping"
+    status: ClassVar[str | None] = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordingMeasured(_RecordingHappening):
+    """The files are done; everybody is told in a moment, by `RecordingStopped`."""
+
+    result: RecordingResult
+    type: Literal["recording_measured"] = "recording_measured"
+    status: ClassVar[str | None] = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordingStopped(_RecordingHappening):
+    """The recording has come to its end. It may be told after the conference's own end."""
+
+    result: RecordingResult
+    type: Literal["recording_stopped"] = "recording_stopped"
+    status: ClassVar[str | None] = "record-stop"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ConferenceEnded(_Happening):
     """Everybody has left and nobody can join any more."""
 
@@ -226,5 +285,11 @@ Event = (
     | AnnouncementStarted
     | AnnouncementEnded
     | AnnouncementFailed
+    | RecordingStarted
+    | RecordingPaused
+    | RecordingResumed
+    | RecordingStopping
+    | RecordingMeasured
+    | RecordingStopped
     | ConferenceEnded
 )

@@ -26,8 +26,15 @@ from server.conference.events import (
     ParticipantSpeechStopped,
     ParticipantUnheld,
     ParticipantUnmuted,
+    RecordingMeasured,
+    RecordingPaused,
+    RecordingResumed,
+    RecordingStarted,
+    RecordingStopped,
+    RecordingStopping,
 )
 from server.conference.model import SERVERS_MUSIC, Conference, ConferenceState, Participant, ParticipantState
+from server.conference.recorded import recorded, stopping
 from server.conference.transitions import IllegalTransitionError, conference_after, participant_after
 
 
@@ -69,12 +76,22 @@ def _changed(conference: Conference, event: Event) -> Conference:
                 ended_at=event.at,
                 reason_ended=event.reason,
                 call_id_ending_conf=event.call_id_ending_conf,
+                recordings=tuple(stopping(recording, event.at) for recording in conference.recordings),
             )
         case ParticipantLost() | ParticipantSentDigit():
             _of(conference, event.call_id)
             return conference
         case AnnouncementQueued() | AnnouncementStarted() | AnnouncementEnded() | AnnouncementFailed():
             return _announced(conference, event)
+        case (
+            RecordingStarted()
+            | RecordingPaused()
+            | RecordingResumed()
+            | RecordingStopping()
+            | RecordingMeasured()
+            | RecordingStopped()
+        ):
+            return recorded(conference, event)
         case _:
             return _with(conference, _changed_participant(conference, event))
 

@@ -12,6 +12,7 @@ from server.conference.model import (
     Music,
 )
 from server.conference.names import check_label, check_name, check_region
+from server.conference.recording_rules import begin
 from server.conference.refusals import Refusal
 
 
@@ -42,9 +43,12 @@ def join(conference: Conference | None, command: Join, now: float) -> list[Event
         beep_on_exit=command.beep.on_exit,
         wait_music=Music(command.wait_url, command.wait_method),
     )
-    if not _starts(conference, command, settings):
-        return [joined]
-    return [joined, ConferenceStarted(at=now, call_id=command.call_id)]
+    events: list[Event] = [joined]
+    starts = _starts(conference, command, settings)
+    if starts:
+        events.append(ConferenceStarted(at=now, call_id=command.call_id))
+    active = starts or (conference is not None and conference.state is ConferenceState.ACTIVE)
+    return [*events, *begin(conference, settings.recording, now, active=active)]
 
 
 def check_coachee(conference: Conference | None, call_id: str) -> None:
@@ -73,13 +77,16 @@ def _check_bounds(what: str, value: int, bounds: tuple[int, int]) -> None:
 
 
 def _settings(conference: Conference | None, command: Join) -> ConferenceSettings:
-    # The first join decides when to start; limit and region are those of the first join that names one.
+    # The first join decides when to start; all else is decided by the first join that names it.
     had = None if conference is None else conference.settings
     settings = ConferenceSettings(
         min_participants_to_start=command.min_participants_to_start if had is None else had.min_participants_to_start,
         max_participants=(had and had.max_participants) or command.max_participants,
         region=(had and had.region) or command.region,
         default_region=command.default_region if had is None else had.default_region,
+        callback=(had and had.callback) or command.callback,
+        recording_callback=(had and had.recording_callback) or command.recording_callback,
+        recording=(had and had.recording) or command.recording,
     )
     limit = settings.max_participants or DEFAULT_MAX_PARTICIPANTS
     if settings.min_participants_to_start > limit:

@@ -3,6 +3,7 @@
 The order is fixed: the leaver's events, then what follows for the others (their leaving, in the order they
 joined, if the conference is over; else the coaches who lost their coachee), then the conference's end. Of one who
 leaves, what is being said and played to it is over before it is gone; what was played to all fails when all are.
+What came of recordings may follow on the end.
 """
 
 from collections.abc import Iterable
@@ -12,6 +13,7 @@ from server.conference.announcing import CONFERENCE_ENDED, PARTICIPANT_LEFT, cut
 from server.conference.commands import ForcedEndReason
 from server.conference.events import ConferenceEnded, Event, ParticipantLeft
 from server.conference.model import Conference, EndReason, LeftReason, Participant
+from server.conference.recording_rules import after_the_end
 from server.conference.speaking import fall_silent
 from server.conference.updating import modified
 
@@ -39,6 +41,7 @@ def depart(conference: Conference, leaver: Participant, reason: LeftReason, now:
         *_go(conference, others, LeftReason.MODERATOR_ENDED, CONFERENCE_ENDED, now),
         *cut_short(conference, None, CONFERENCE_ENDED, now),
         ConferenceEnded(at=now, reason=end_reason, call_id_ending_conf=leaver.call_id),
+        *after_the_end(conference, now),
     ]
 
 
@@ -48,6 +51,7 @@ def end(conference: Conference, reason: ForcedEndReason, now: float) -> list[Eve
         *_go(conference, conference.present, _REASON_LEFT[reason], CONFERENCE_ENDED, now),
         *cut_short(conference, None, CONFERENCE_ENDED, now),
         ConferenceEnded(at=now, reason=reason),
+        *after_the_end(conference, now),
     ]
 
 

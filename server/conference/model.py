@@ -10,6 +10,7 @@ from enum import StrEnum
 from typing import Any, Final
 
 from server.conference.callbacks import Callback, Method
+from server.conference.recordings import Recording, RecordingPlan
 
 DEFAULT_MAX_PARTICIPANTS: Final = 100_000
 MAX_PARTICIPANTS_BOUNDS: Final = (2, 100_000)
@@ -136,6 +137,8 @@ class ConferenceSettings:
     """Told of what happens."""
     recording_callback: Callback | None = None
     """Told of recordings."""
+    recording: RecordingPlan | None = None
+    """What a join asked to have recorded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,6 +194,8 @@ class Conference:
     announcements: tuple[Announcement, ...] = ()
     """Those not over, in the order they came. The first of each target is playing. They are not logged until they
     are over, so a conference rebuilt from its log has none."""
+    recordings: tuple[Recording, ...] = ()
+    """All there ever were, in the order they started."""
     size: int = 0
     """Participants present."""
     sequence: int = 0
@@ -231,6 +236,15 @@ class Conference:
         for announcement in self.announcements:
             first.setdefault(announcement.call_id, announcement)
         return tuple(first.values())
+
+    @property
+    def recording(self) -> Recording | None:
+        """The recording that goes on, paused or not."""
+        return next((recording for recording in self.recordings if recording.state.running), None)
+
+    def find_recording(self, recording_id: str) -> Recording | None:
+        """Return a recording of this conference."""
+        return next((recording for recording in self.recordings if recording.recording_id == recording_id), None)
 
     def find_present(self, call_id: str) -> Participant | None:
         """Return the participant of that call if it is here."""

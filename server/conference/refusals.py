@@ -8,10 +8,13 @@ RefusalCode = Literal[
     "coach_required",
     "conference_ended",
     "conference_full",
+    "conference_not_started",
     "invalid_request",
     "label_in_use",
     "not_found",
     "not_in_conference",
+    "recording_ended",
+    "recording_in_progress",
     "too_many_announcements",
 ]
 

@@ -25,6 +25,12 @@ from server.conference.events import (
     ParticipantSpeechStopped,
     ParticipantUnheld,
     ParticipantUnmuted,
+    RecordingMeasured,
+    RecordingPaused,
+    RecordingResumed,
+    RecordingStarted,
+    RecordingStopped,
+    RecordingStopping,
 )
 from server.conference.model import ConferenceState, ParticipantState
 
@@ -49,6 +55,18 @@ _STAYING: Final[tuple[type[Event], ...]] = (
 
 CONFERENCE: Final[dict[tuple[ConferenceState, type[Event]], ConferenceState]] = {
     **{(state, kind): state for state in (ConferenceState.WAITING, ConferenceState.ACTIVE) for kind in _STAYING},
+    **{
+        (ConferenceState.ACTIVE, kind): ConferenceState.ACTIVE
+        for kind in (
+            RecordingStarted,
+            RecordingPaused,
+            RecordingResumed,
+            RecordingStopping,
+            RecordingMeasured,
+            RecordingStopped,
+        )
+    },
+    (ConferenceState.ENDED, RecordingStopped): ConferenceState.ENDED,
     (ConferenceState.WAITING, ConferenceStarted): ConferenceState.ACTIVE,
     (ConferenceState.WAITING, ConferenceEnded): ConferenceState.ENDED,
     (ConferenceState.ACTIVE, ConferenceEnded): ConferenceState.ENDED,

@@ -59,9 +59,9 @@ def summary_view(summary: ConferenceSummary, recording_ids: Sequence[str] = ()) 
     }
 
 
-def conference_view(conference: Conference, recording_ids: Sequence[str] = ()) -> dict[str, Any]:
+def conference_view(conference: Conference) -> dict[str, Any]:
     """Return the conference of the API."""
-    return summary_view(summarize(conference), recording_ids)
+    return summary_view(summarize(conference), [recording.recording_id for recording in conference.recordings])
 
 
 def participant_view(conference: Conference, participant: Participant) -> dict[str, Any]:

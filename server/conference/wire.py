@@ -18,8 +18,15 @@ from server.conference.events import (
     ParticipantLeft,
     ParticipantModified,
     ParticipantSentDigit,
+    RecordingMeasured,
+    RecordingPaused,
+    RecordingResumed,
+    RecordingStarted,
+    RecordingStopped,
+    RecordingStopping,
 )
 from server.conference.model import Announcement, Conference, Participant
+from server.conference.recordings import Recording, RecordingState
 
 EVENT_TYPE: Final = "calling.conference"
 
@@ -65,12 +72,14 @@ def _params(conference: Conference, event: Event, origin: Origin) -> dict[str, A
     if conference.region is not None:
         params["region"] = conference.region
     if isinstance(event, ConferenceEnded):
-        params |= _about_end(event)
+        params |= _about_end(conference, event)
     elif isinstance(event, ConferenceStarted):
         params |= {"call_id": event.call_id, "participant_call_id": event.call_id}
     elif isinstance(event, AnnouncementQueued | AnnouncementStarted | AnnouncementEnded | AnnouncementFailed):
         params |= _about_announcement(conference, event.announcement)
-    else:
+    elif isinstance(event, RecordingStarted | RecordingPaused | RecordingResumed | RecordingStopped):
+        params |= _about_recording(conference, event)
+    elif not isinstance(event, RecordingStopping | RecordingMeasured):
         params |= _about_participant(conference.participants[event.call_id])
     match event:
         case ParticipantLeft():
@@ -105,11 +114,54 @@ def _about_announcement(conference: Conference, announcement: Announcement) -> d
     return about | _about_participant(conference.participants[announcement.call_id])
 
 
-def _about_end(event: ConferenceEnded) -> dict[str, Any]:
+def _about_recording(
+    conference: Conference, event: RecordingStarted | RecordingPaused | RecordingResumed | RecordingStopped
+) -> dict[str, Any]:
+    recording_id = event.plan.recording_id if isinstance(event, RecordingStarted) else event.recording_id
+    recording = conference.find_recording(recording_id)
+    assert recording is not None, "an event of a recording leaves it in the conference"
+    about: dict[str, Any] = {
+        "recording_id": recording_id,
+        "recording_status": recording.state.value,
+        "recording_source": recording.source.value,
+        "recording_start_time": recording.started_at,
+        "recording_channels": 1,
+    }
+    if isinstance(event, RecordingPaused):
+        about["pause_behavior"] = event.behavior.value
+    if recording.state is not RecordingState.ABSENT:
+        about["recording_url"] = recording.plan.url
+    return about | _result(recording, event.at)
+
+
+def _result(recording: Recording, now: float) -> dict[str, Any]:
+    """What came of a recording; of one whose files are not done, how long it has taken by the clock."""
+    result = recording.result
+    if result is None:
+        return {"recording_duration": round(recording.recorded_s(now), 3)}
+    about: dict[str, Any] = {
+        "recording_duration": round(result.duration_s, 3),
+        "recording_file_size": result.byte_size,
+    }
+    if result.recovered:
+        about |= {"recovered": True, "lost_ms": result.lost_ms}
+    if result.reason is not None:
+        about["reason"] = result.reason
+    return about
+
+
+def _about_end(conference: Conference, event: ConferenceEnded) -> dict[str, Any]:
     about: dict[str, Any] = {
         "reason_ended": event.reason.value,
         "participant_call_id": event.call_id_ending_conf,
     }
     if event.call_id_ending_conf is not None:
         about |= {"call_id": event.call_id_ending_conf, "call_id_ending_conf": event.call_id_ending_conf}
+    if conference.recordings:
+        # The last one: the field has room for one, and of several it is the one that the end cut off.
+        recording = conference.recordings[-1]
+        about["recording_id"] = recording.recording_id
+        if recording.result is None or recording.result.state is not RecordingState.ABSENT:
+            about["recording_url"] = recording.plan.url
+        about |= _result(recording, event.at)
     return about

@@ -2,6 +2,7 @@
 
 from typing import Final, get_args
 
+from server.conference.callbacks import Callback
 from server.conference.events import (
     AnnouncementEnded,
     AnnouncementFailed,
@@ -22,8 +23,21 @@ from server.conference.events import (
     ParticipantSpeechStopped,
     ParticipantUnheld,
     ParticipantUnmuted,
+    RecordingMeasured,
+    RecordingPaused,
+    RecordingResumed,
+    RecordingStarted,
+    RecordingStopped,
+    RecordingStopping,
 )
 from server.conference.model import Announcement, ConferenceSettings, EndReason, LeftReason, Music
+from server.conference.recordings import (
+    PauseBehavior,
+    RecordingPlan,
+    RecordingResult,
+    RecordingSource,
+    RecordingState,
+)
 
 KINDS: Final[tuple[type[Event], ...]] = get_args(Event)
 
@@ -36,7 +50,15 @@ EVENTS: Final[tuple[Event, ...]] = (
         conference_id="conf-1",
         name="Zoë's \u00fc/\U0001f600",
         project_id="key-1",
-        settings=ConferenceSettings(2, 50, "eu", "us"),
+        settings=ConferenceSettings(
+            2,
+            50,
+            "eu",
+            "us",
+            Callback("https://example.org/cb#rc=2", ("start", "end"), "form", "GET"),
+            Callback("https://example.org/rec", ("completed",)),
+            RecordingPlan("rec-1", "http://parley.test/rec-1", trim=False, tracks=True),
+        ),
         label="anna",
         metadata={"nested": {"list": [1, 2.5, None, True]}, "odd": "\ud800"},
         tag="t",
@@ -75,5 +97,13 @@ EVENTS: Final[tuple[Event, ...]] = (
     AnnouncementStarted(at=11.25, announcement=ANNOUNCEMENT),
     AnnouncementEnded(at=11.5, announcement=ANNOUNCEMENT),
     AnnouncementFailed(at=11.75, announcement=ANNOUNCEMENT, reason="fetch_failed"),
+    RecordingStarted(at=11.8, plan=RecordingPlan("rec-1", "u", tracks=True), source=RecordingSource.API),
+    RecordingPaused(at=11.81, recording_id="rec-1", behavior=PauseBehavior.SKIP),
+    RecordingResumed(at=11.82, recording_id="rec-1"),
+    RecordingStopping(at=11.83, recording_id="rec-1"),
+    RecordingMeasured(at=11.84, recording_id="rec-1", result=RecordingResult(RecordingState.ABSENT)),
+    RecordingStopped(
+        at=11.9, recording_id="rec-1", result=RecordingResult(RecordingState.FAILED, 1.5, 9, True, 80, "disk_full")
+    ),
     ConferenceEnded(at=12.0, reason=EndReason.LAST_KICKED, call_id_ending_conf="a"),
 )

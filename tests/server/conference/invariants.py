@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from server.conference.beeps import Beep
 from server.conference.directives import Program, legs
-from server.conference.events import Event, ParticipantJoined, ParticipantLeft
+from server.conference.events import Event, ParticipantJoined, ParticipantLeft, RecordingStopped
 from server.conference.model import Conference, ConferenceState, LeftReason, Participant, ParticipantState
 from tests.server.conference import log_invariants
 from tests.server.conference.scenario import Scenario
@@ -30,6 +30,7 @@ def check(scenario: Scenario) -> None:
     whoever_hears_no_conference_has_a_program(conference)
     whoever_speaks_is_heard(conference)
     announcements_have_somebody_to_hear_them(conference)
+    at_most_one_recording_goes_on(conference)
     log_invariants.check(conference, scenario.log, scenario.happened)
 
 
@@ -169,8 +170,18 @@ def nothing_changes_without_an_event(
     assert (after is before) == (not events)
 
 
+def at_most_one_recording_goes_on(conference: Conference) -> None:
+    running = [recording for recording in conference.recordings if recording.state.running]
+    assert len(running) <= (conference.state is ConferenceState.ACTIVE)
+    assert conference.recording is (running[0] if running else None)
+    for recording in conference.recordings:
+        assert (recording.stopped_at is None) == recording.state.running
+        assert not recording.state.final or recording.result is not None
+
+
 def what_has_ended_stays_ended(before: Conference | None, events: Sequence[Event]) -> None:
-    assert not (events and before is not None and before.state is ConferenceState.ENDED)
+    if before is not None and before.state is ConferenceState.ENDED:
+        assert all(isinstance(event, RecordingStopped) for event in events)
 
 
 def beeps_are_for_others_in_the_mix(

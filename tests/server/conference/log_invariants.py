@@ -12,6 +12,7 @@ from server.conference.events import (
 from server.conference.evolve import evolve
 from server.conference.log import LoggedEvent
 from server.conference.model import Announcement, Conference, ConferenceState, Participant
+from server.conference.recordings import Recording
 
 AT_THE_END = {"participant-leave", "participant-speech-stop", "announcement-fail"}
 
@@ -26,6 +27,7 @@ def check(conference: Conference, log: Sequence[LoggedEvent], happened: Sequence
     end_is_in_order(conference, log)
     speech_starts_and_stops_in_turn(conference, log)
     announcements_take_turns(conference, happened)
+    recordings_start_and_stop_in_turn(conference, log)
 
 
 def sequence_is_gapless(conference: Conference, log: Sequence[LoggedEvent]) -> None:
@@ -53,6 +55,13 @@ def log_rebuilds_it(conference: Conference, log: Sequence[LoggedEvent]) -> None:
         conference.sequence,
     )
     assert [_lasting(p) for p in rebuilt.stays] == [_lasting(p) for p in conference.stays]
+    assert [_told(r) for r in rebuilt.recordings] == [_told(r) for r in conference.recordings]
+
+
+def _told(recording: Recording) -> tuple[object, ...]:
+    # That one is being finished is not logged, nor what came of it before it is told.
+    result = recording.result if recording.state.final else None
+    return recording.plan, recording.source, recording.started_at, recording.skipped_s, recording.state.final, result
 
 
 def _lasting(stay: Participant) -> tuple[object, ...]:
@@ -97,8 +106,11 @@ def end_is_in_order(conference: Conference, log: Sequence[LoggedEvent]) -> None:
     assert statuses.count("conference-end") == ended
     if not ended:
         return
+    # What came of recordings may still be told.
+    last_of_all = statuses.index("conference-end")
+    assert set(statuses[last_of_all + 1 :]) <= {"record-stop"}
+    log = log[: last_of_all + 1]
     end = log[-1].wire
-    assert end["params"]["status"] == "conference-end"
     assert end["size"] == 0
     # All that happened at the last moment is the end of something, and whoever caused it goes first.
     last = [entry.wire for entry in log[:-1] if entry.wire["timestamp"] == end["timestamp"]]
@@ -155,3 +167,30 @@ def announcements_take_turns(conference: Conference, happened: Sequence[Event]) 
     assert set(conference.announcements) == {*playing.values(), *(a for rest in waiting.values() for a in rest)}
     # Nobody waits for nothing.
     assert all(target in playing for target, rest in waiting.items() if rest)
+
+
+def recordings_start_and_stop_in_turn(conference: Conference, log: Sequence[LoggedEvent]) -> None:
+    running: dict[str, str] = {}
+    over: set[str] = set()
+    started = False
+    for entry in log:
+        params = entry.wire["params"]
+        recording_id, status = params.get("recording_id", ""), params["status"]
+        started = started or status == "conference-start"
+        match status:
+            case "record-start":
+                assert started
+                assert recording_id not in running.keys() | over
+                running[recording_id] = "in-progress"
+            case "record-pause":
+                assert running[recording_id] == "in-progress"
+                running[recording_id] = "paused"
+            case "record-resume":
+                assert running[recording_id] == "paused"
+                running[recording_id] = "in-progress"
+            case "record-stop":
+                assert recording_id not in over
+                # One that never was is told of once, too, if somebody had asked for it.
+                assert running.pop(recording_id, None) is not None or params["recording_status"] == "absent"
+                over.add(recording_id)
+    assert {r.recording_id for r in conference.recordings if not r.state.final} == running.keys()

@@ -1,9 +1,16 @@
 import pytest
 
-from server.conference.events import AnnouncementQueued, AnnouncementStarted, Event, ParticipantConnected
+from server.conference.events import (
+    AnnouncementQueued,
+    AnnouncementStarted,
+    Event,
+    ParticipantConnected,
+    RecordingMeasured,
+    RecordingStopping,
+)
 from tests.server.conference.examples import EVENTS, KINDS
 
-SILENT = (ParticipantConnected, AnnouncementQueued, AnnouncementStarted)
+SILENT = (ParticipantConnected, AnnouncementQueued, AnnouncementStarted, RecordingStopping, RecordingMeasured)
 
 
 def test_there_is_an_example_of_each_kind() -> None:

@@ -24,12 +24,19 @@ from server.conference.commands import (
     Join,
     Kick,
     Leave,
+    MeasureRecording,
     MediaConnected,
     MediaLost,
+    PauseRecording,
+    RecordingFinished,
+    ResumeRecording,
     Speech,
+    StartRecording,
+    StopRecording,
     Update,
 )
 from server.conference.model import BeepMode, ConferenceState, LeftReason
+from server.conference.recordings import PauseBehavior, RecordingPlan, RecordingResult, RecordingState
 from server.conference.refusals import REFUSAL_CODES, Refusal
 from tests.server.conference import invariants
 from tests.server.conference.scenario import Scenario, a_join
@@ -53,6 +60,7 @@ JOINS = st.fixed_dictionaries(
         "max_participants": st.integers(3, 5),
         "beep": st.sampled_from(BeepMode),
         "wait_url": URLS,
+        "recording": st.integers(1, 3).map(lambda number: a_plan(f"wished-{number}")),
     },
 )
 ODD_JOINS = st.fixed_dictionaries(
@@ -79,7 +87,19 @@ UPDATES = st.fixed_dictionaries(
         "hold_url": st.just(KEEP) | URLS,
     },
 )
+RESULTS = st.sampled_from(
+    [
+        RecordingResult(RecordingState.COMPLETED, 3.5, 56_044),
+        RecordingResult(RecordingState.COMPLETED, 2.0, 32_044, recovered=True, lost_ms=180),
+        RecordingResult(RecordingState.ABSENT),
+        RecordingResult(RecordingState.FAILED, 1.0, 16_044, reason="disk_full"),
+    ]
+)
 HANG_UPS = st.sampled_from([LeftReason.HUNG_UP, LeftReason.MEDIA_TIMEOUT, LeftReason.ADD_FAILED])
+
+
+def a_plan(recording_id: str) -> RecordingPlan:
+    return RecordingPlan(recording_id, f"http://parley.test/v1/recordings/{recording_id}/audio")
 
 
 class ConferenceMachine(RuleBasedStateMachine):
@@ -90,6 +110,7 @@ class ConferenceMachine(RuleBasedStateMachine):
         self.scenario = Scenario()
         self.generation = 1
         self.announced = 0
+        self.recorded = 0
 
     def someone(self, pick: str | int) -> str:
         """Return the call of that name, or if a number is given, somebody who is present: most have to be."""
@@ -177,6 +198,35 @@ class ConferenceMachine(RuleBasedStateMachine):
         self.attempt(
             AnnouncementPlayed(announcement_id) if played else AnnouncementUnplayable(announcement_id, "fetch_failed")
         )
+
+    @rule()
+    def start_recording(self) -> None:
+        self.recorded += 1
+        self.attempt(StartRecording(a_plan(f"rec-{self.recorded}")))
+
+    @rule(pick=st.integers(0, 3), kind=st.sampled_from([PauseRecording, ResumeRecording, StopRecording]))
+    def change_recording(self, pick: int, kind: type[PauseRecording | ResumeRecording | StopRecording]) -> None:
+        self.attempt(kind(self.some_recording(pick)))
+
+    @rule(pick=st.integers(0, 3))
+    def skip_time(self, pick: int) -> None:
+        self.attempt(PauseRecording(self.some_recording(pick), PauseBehavior.SKIP))
+
+    @rule(pick=st.integers(0, 3), result=RESULTS)
+    def finish_recording(self, pick: int, result: RecordingResult) -> None:
+        self.attempt(RecordingFinished(self.some_recording(pick), result))
+
+    @rule(result=RESULTS, really=SELDOM)
+    def end_with_a_recording(self, result: RecordingResult, really: bool) -> None:
+        recording = self.scenario.current and self.scenario.current.recording
+        if really and recording is not None:
+            self.attempt(MeasureRecording(recording.recording_id, result))
+            self.attempt(End())
+
+    def some_recording(self, pick: int) -> str:
+        """Return one there is, or was, in most cases."""
+        recordings = self.scenario.current.recordings if self.scenario.current is not None else ()
+        return recordings[-1 - pick].recording_id if pick < len(recordings) else "rec-none"
 
     @rule(really=SELDOM)
     def end(self, really: bool) -> None:

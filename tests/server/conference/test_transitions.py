@@ -1,6 +1,12 @@
 import pytest
 
-from server.conference.events import ConferenceStarted, ParticipantConnected, ParticipantLeft, ParticipantMuted
+from server.conference.events import (
+    ConferenceStarted,
+    ParticipantConnected,
+    ParticipantLeft,
+    ParticipantMuted,
+    RecordingStopped,
+)
 from server.conference.model import ConferenceState, LeftReason, ParticipantState
 from server.conference.transitions import (
     CONFERENCE,
@@ -18,7 +24,9 @@ def test_a_conference_never_goes_back() -> None:
 
 
 def test_nothing_leads_out_of_the_end() -> None:
-    assert ConferenceState.ENDED not in {before for before, _ in CONFERENCE}
+    after_the_end = {kind for before, kind in CONFERENCE if before is ConferenceState.ENDED}
+    assert after_the_end == {RecordingStopped}
+    assert CONFERENCE[ConferenceState.ENDED, RecordingStopped] is ConferenceState.ENDED
     assert ParticipantState.LEFT not in {before for before, _, _ in PARTICIPANT}
 
 

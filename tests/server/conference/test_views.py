@@ -1,4 +1,5 @@
-from server.conference.commands import End, Leave, Speech, Update
+from server.conference.commands import End, Leave, Speech, StartRecording, Update
+from server.conference.recordings import RecordingPlan
 from server.conference.views import conference_view, participant_view, summarize, summary_view
 from tests.server.conference.scenario import Scenario, started
 
@@ -56,10 +57,11 @@ def test_a_conference_through_its_life() -> None:
     scenario.join("b")
     view = conference_view(scenario.conference)
     assert (view["status"], view["started_at"]) == ("in-progress", "1970-01-01T00:16:41.000Z")
+    scenario.do(StartRecording(RecordingPlan("rec-1", "http://parley.test/rec-1")))
     scenario.do(End())
-    view = conference_view(scenario.conference, recording_ids=("rec-1",))
-    assert (view["status"], view["size"], view["last_sequence"]) == ("completed", 0, 6)
-    assert (view["ended_at"], view["reason_ended"]) == ("1970-01-01T00:16:42.000Z", "conference-ended-via-api")
+    view = conference_view(scenario.conference)
+    assert (view["status"], view["size"], view["last_sequence"]) == ("completed", 0, 7)
+    assert (view["ended_at"], view["reason_ended"]) == ("1970-01-01T00:16:43.000Z", "conference-ended-via-api")
     assert view["recording_ids"] == ["rec-1"]
 
 
