@@ -7,7 +7,7 @@ only when it is resolved, in `dial`, because what it means may change between no
 import base64
 import re
 from collections.abc import Collection
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from ipaddress import IPv4Address, IPv6Address
 from typing import Final
 from urllib.parse import SplitResult, quote, unquote_to_bytes, urlsplit
@@ -60,6 +60,19 @@ class CheckedUrl:
     def url(self) -> str:
         """The URL without credentials and fragment."""
         return f"{self.scheme}://{self.host_header}{self.target}"
+
+    def with_query(self, query: str) -> "CheckedUrl":
+        """Return the URL with more behind its own query; `query` is ours, ASCII and encoded."""
+        mark = "&" if "?" in self.target else "?"
+        return replace(self, target=f"{self.target}{mark}{query}")
+
+    def without_query(self, name: str) -> "CheckedUrl":
+        """Return the URL without the parameters of that name in its query."""
+        path, _, query = self.target.partition("?")
+        if name not in query:
+            return self
+        kept = "&".join(part for part in query.split("&") if part.partition("=")[0] != name)
+        return replace(self, target=f"{path}?{kept}" if kept else path)
 
     @property
     def safe(self) -> str:

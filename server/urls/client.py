@@ -17,7 +17,7 @@ import structlog
 
 from server.urls.addresses import IPAddress
 from server.urls.allowance import PUBLIC_ONLY, Allowance
-from server.urls.check import check_url
+from server.urls.check import CheckedUrl, check_url
 from server.urls.dial import HEAD_BUDGET_BYTES, GuardedNetwork, MeteredStream
 from server.urls.errors import FetchError
 from server.urls.fetched import Fetched, exchanging
@@ -69,7 +69,7 @@ class GuardedClient:
     async def fetch(
         self,
         method: Method,
-        url: str,
+        url: str | CheckedUrl,
         *,
         headers: Mapping[str, str] | None = None,
         content: bytes | None = None,
@@ -77,12 +77,16 @@ class GuardedClient:
     ) -> AsyncIterator[Fetched]:
         """Request `url` and yield the answer, its body unread; any status is an answer.
 
+        A URL that was checked before, under an allowance no wider than this client's, is not taken apart again; the
+        addresses behind it are looked at whenever a connection is made.
+
         Credentials in the URL go out as Authorization. Raises `UrlRefused` or `FetchError`, here or while the body is
         read. The connection is used again only if the body was read to its end.
         """
         limits = limits if limits is not None else Limits()
         deadline = asyncio.get_running_loop().time() + limits.total_s
-        request = Outgoing(method, check_url(url, self.allowance), headers or {}, content)
+        checked = check_url(url, self.allowance) if isinstance(url, str) else url
+        request = Outgoing(method, checked, headers or {}, content)
         for redirects_left in range(limits.max_redirects, -1, -1):
             async with self._exchange(request, limits, deadline) as fetched:
                 log.debug("fetched", method=request.method, url=request.url.safe, status=fetched.status)

@@ -63,7 +63,7 @@ class GuardedNetwork(httpcore2.AsyncNetworkBackend):
                 addresses = await self._checked(host)
                 return await self._dial(addresses[:_MOST_DIALLED], port, deadline)
         except TimeoutError:
-            raise FetchError("timeout", f"no connection within {within_s:g} s") from None
+            raise FetchError("timeout", f"no connection within {within_s:g} s", phase="connect") from None
 
     async def connect_unix_socket(
         self,
@@ -161,7 +161,7 @@ class MeteredStream(httpcore2.AsyncNetworkStream):
             await self._stream.aclose()
             raise
         except httpcore2.ConnectTimeout:
-            raise FetchError("timeout", "the TLS handshake did not end in time") from None
+            raise FetchError("timeout", "the TLS handshake did not end in time", phase="connect") from None
         except (httpcore2.ConnectError, ValueError) as error:
             raise FetchError("tls_failed", _tls_reason(error)) from error
 

@@ -18,6 +18,8 @@ FetchCode = Literal[
     "protocol_error",
 ]
 
+Phase = Literal["connect", "read", "total"]
+
 
 class UrlError(Exception):
     """A URL could not be used; `code` is stable, `detail` a sentence for a person."""
@@ -38,5 +40,7 @@ class UrlRefused(UrlError):  # noqa: N818 (a refusal is not a failure)
 class FetchError(UrlError):
     """The URL is fine, but the exchange with its server did not come to an end within its limits."""
 
-    def __init__(self, code: FetchCode, detail: str) -> None:
+    def __init__(self, code: FetchCode, detail: str, *, phase: Phase = "total") -> None:
         super().__init__(code, detail)
+        self.phase = phase
+        """Of a `timeout`: which of the limits it was."""

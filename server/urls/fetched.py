@@ -119,9 +119,9 @@ def _translated() -> Iterator[None]:
     try:
         yield
     except httpcore2.PoolTimeout as error:
-        raise FetchError("timeout", "too many other requests are under way") from error
+        raise FetchError("timeout", "too many other requests are under way", phase="connect") from error
     except httpcore2.TimeoutException as error:
-        raise FetchError("timeout", "the server stopped sending") from error
+        raise FetchError("timeout", "the server stopped sending", phase="read") from error
     except httpcore2.NetworkError as error:
         raise FetchError("connection_lost", "the connection broke") from error
     except httpcore2.ProtocolError as error:

@@ -210,3 +210,27 @@ def test_any_text_is_taken_or_refused_and_what_is_taken_fits_a_request_line(auth
         return
     assert all("!" <= character <= "~" for character in url.target + url.host_header)
     assert check_url(url.url, Allowance(everything=True)).origin == url.origin
+
+
+@pytest.mark.parametrize(
+    ("url", "longer"),
+    [
+        ("https://hooks.example", "https://hooks.example/?x=1"),
+        ("https://hooks.example/a", "https://hooks.example/a?x=1"),
+        ("https://hooks.example/a?b=c#d", "https://hooks.example/a?b=c&x=1"),
+    ],
+)
+def test_a_query_of_ours_goes_behind_the_urls_own(url: str, longer: str) -> None:
+    assert check_url(url).with_query("x=1").url == longer
+
+
+@pytest.mark.parametrize(
+    ("url", "left"),
+    [
+        ("https://hooks.example/x", "https://hooks.example/x"),
+        ("https://hooks.example/?x", "https://hooks.example/"),
+        ("https://hooks.example/?x=1&a=x&x=2&xx=3", "https://hooks.example/?a=x&xx=3"),
+    ],
+)
+def test_a_parameter_is_taken_out_wherever_it_stands(url: str, left: str) -> None:
+    assert check_url(url).without_query("x").url == left
