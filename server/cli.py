@@ -27,10 +27,11 @@ See `python -m server run --help` for its options. All settings can be given as 
 LAZY: Final = {
     "call": ("server.caller.cli", "Join a conference over RTP: play a file into it, save what is heard."),
     "ls": ("server.watch.ls", "List the conferences in progress, or the participants of one."),
+    "webhooks": ("server.watch.webhooks", "See what became of webhook deliveries; have events sent again."),
     "watch": ("server.watch.watch", "Print what happens, one event a line."),
     "demo": ("server.demo", "Three voices talk with each other through a real server; prints who heard whom."),
 }
-"""Commands of other modules: each module has a function of the command's name."""
+"""Commands of other modules: each module has a function of the command's name, or an application of further ones."""
 
 _GROUP_OPTIONS: Final = frozenset({"--help", "--version", "--install-completion", "--show-completion"})
 
@@ -60,8 +61,11 @@ def application(wanted: str) -> typer.Typer:
     app.command("check")(check)
     app.command("openapi")(openapi)
     for name, (module, summary) in LAZY.items():
-        function = getattr(importlib.import_module(module), name) if name == wanted else _placeholder
-        app.command(name, help=None if name == wanted else summary)(function)
+        command = getattr(importlib.import_module(module), name) if name == wanted else _placeholder
+        if isinstance(command, typer.Typer):
+            app.add_typer(command, name=name)
+        else:
+            app.command(name, help=None if name == wanted else summary)(command)
     return app
 
 

@@ -45,6 +45,7 @@ ERRORS: Final[dict[str, ErrorKind]] = {
     "call_already_in_conference": ErrorKind(409, "The call is in a conference already"),
     "not_in_conference": ErrorKind(409, "The call is not in that conference"),
     "call_ended": ErrorKind(409, "The call has ended"),
+    "no_callback": ErrorKind(409, "The conference has no callback"),
     "label_in_use": ErrorKind(409, "Another participant has that label"),
     "too_many_announcements": ErrorKind(409, "Too many announcements are still to be played"),
     "recording_in_progress": ErrorKind(409, "The conference is being recorded"),

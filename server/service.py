@@ -13,6 +13,7 @@ from typing import Any, Final, TypeVar
 import structlog
 
 from server import service_conferences as conferences
+from server import service_events as logged
 from server import service_history as history
 from server.calls.addresses import LOOPBACK
 from server.calls.lobby import Lobby
@@ -24,6 +25,7 @@ from server.conference.views import ConferenceSummary
 from server.conference.wire import Origin
 from server.errors import ParleyError
 from server.journal import Journal
+from server.live_events import Only
 from server.mixers.ports import MediaPorts
 from server.mixers.supervisor import Mixers
 from server.service_calls import NewCall, create_call, finish_call
@@ -35,6 +37,7 @@ from server.service_speech import Figures
 from server.service_steps import consider, write
 from server.settings import Settings
 from server.tasks import Tasks
+from server.webhooks.model import DeliveryRecord
 
 T = TypeVar("T")
 
@@ -210,6 +213,18 @@ class Service:
     async def events(self, project_id: str, reference: str, after: int, limit: int) -> tuple[list[dict[str, Any]], int]:
         """Return a conference's EVENTs after a sequence number, and the last number there is."""
         return await history.events(self.context, project_id, reference, after, limit)
+
+    async def follow_events(self, project_id: str, last_event_id: str | None, only: Only) -> logged.Feed:
+        """Return a project's events after one that is known, or from now on, as they happen."""
+        return await logged.feed(self.context, project_id, last_event_id, only)
+
+    async def list_deliveries(self, project_id: str, page: logged.DeliveryPage) -> list[DeliveryRecord]:
+        """Return what became of a project's deliveries, the newest first."""
+        return await logged.list_deliveries(self.context, project_id, page)
+
+    async def replay(self, project_id: str, reference: str, again: logged.Again) -> int:
+        """Have a conference's events delivered again; return how many deliveries that makes."""
+        return await self._finish(logged.replay(self.context, project_id, reference, again), "replay")
 
     async def stats(self, project_id: str, reference: str) -> Figures:
         """Return a conference's figures."""

@@ -8,8 +8,10 @@ from pydantic import BaseModel, Field
 from mixer.protocol import Spread
 from server.api.examples import EVENT
 from server.calls.model import Call, CallState
+from server.conference.callbacks import Encoding, Method
 from server.conference.moments import rfc3339_ms
 from server.service_speech import Figures
+from server.webhooks.model import DeliveryKind, DeliveryState
 
 
 def _is_none(value: object) -> bool:
@@ -270,3 +272,37 @@ class EventList(BaseModel):
 
     events: list[dict[str, Any]] = Field(examples=[[EVENT]])
     last_sequence: int = Field(description="Of the conference; above the last event here if there are more.")
+
+
+class DeliveryBody(BaseModel):
+    """What became of telling one endpoint of one event."""
+
+    delivery_id: int
+    conference_id: str
+    event_id: str = Field(description="Also the `webhook-id` of every attempt.")
+    sequence: int
+    status: str = Field(examples=["participant-join"], description="Of the event.")
+    kind: DeliveryKind
+    url: str = Field(description="A name and password in it are not shown.")
+    encoding: Encoding
+    method: Method
+    state: DeliveryState
+    attempts: int
+    created_at: str
+    next_attempt_at: str | None = Field(description="While pending.")
+    last_attempt_at: str | None
+    delivered_at: str | None
+    last_status: int | None = Field(description="HTTP status of the last answer; null: there was none.")
+    last_error: str | None = Field(examples=["connect_timeout"])
+
+
+class DeliveryList(BaseModel):
+    """Deliveries, the newest first."""
+
+    deliveries: list[DeliveryBody]
+
+
+class ReplayedBody(BaseModel):
+    """Answer to a replay."""
+
+    replayed: int = Field(description="Deliveries that wait to be sent now.")

@@ -171,6 +171,16 @@ class Announce(Request):
     call_id: CallId | None = Field(None, description="The participant to play it to; otherwise all hear it.")
 
 
+class Replay(Request):
+    """Body of `POST .../events/replay`."""
+
+    after: int = Field(ge=0, le=2**62, description="Events with a higher sequence number; 0: all.")
+    until: int | None = Field(
+        None, ge=1, le=2**62, description="The last sequence number; otherwise the last there is."
+    )
+    url: SoundUrl | None = Field(None, min_length=1, description="Told of all of them; otherwise the callbacks are.")
+
+
 _JOIN_LATER: Final = ("status_callback", "recording_status_callback", "stream", "tracks")
 
 

@@ -4,6 +4,8 @@ Blocking, on httpx2. Every failure is a `CallerError` that says what the server 
 """
 
 import socket
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Final, Self
@@ -44,6 +46,7 @@ class ParleyClient:
         if key is not None and ":" not in key:
             raise CallerError("An API key is written id:secret, with a colon between the two.")
         self.url = url.rstrip("/")
+        self._timeout_s = timeout_s
         headers = {} if key is None else {"Authorization": f"Bearer {key}"}
         # trust_env: a proxy that is set for the internet must not swallow requests to this machine.
         self._http = httpx2.Client(base_url=self.url, headers=headers, timeout=timeout_s, trust_env=False)
@@ -93,14 +96,8 @@ class ParleyClient:
             RefusedError: an answer of 400 and above.
             CallerError: what answers is no Parley server.
         """
-        try:
+        with self._answering():
             response = self._http.request(method, path, json=body)
-        except httpx2.TimeoutException as error:
-            raise NoAnswerError(f"The server at {self.url} does not answer in time.") from error
-        except httpx2.TransportError as error:
-            raise NoAnswerError(
-                f"No server answers at {self.url} ({error}). Start one with: python -m server --dev"
-            ) from error
         if response.status_code == 404 and gone_is_fine:
             return {}
         if response.status_code >= 400:
@@ -114,6 +111,36 @@ class ParleyClient:
         if not isinstance(answer, dict):
             raise CallerError(f"What answers at {self.url} is not a Parley server: {path} gave no JSON.")
         return answer
+
+    @contextmanager
+    def stream(self, path: str, headers: Mapping[str, str], silence_s: float) -> Iterator[httpx2.EventSource]:
+        """Open server-sent events; iterating what is yielded waits for each, and ends when the server does.
+
+        Raises:
+            NoAnswerError: as `request`, also while they are read: the server is gone, or silent for too long.
+            RefusedError: an answer of 400 and above.
+            CallerError: what answers is no Parley server.
+        """
+        patience = httpx2.Timeout(self._timeout_s, read=silence_s)
+        with self._answering(), self._http.sse(path, headers=headers, timeout=patience) as source:
+            if source.response.status_code >= 400:
+                source.response.read()
+                raise RefusedError(_refusal(source.response), source.response.status_code)
+            yield source
+
+    @contextmanager
+    def _answering(self) -> Iterator[None]:
+        """Turn what keeps a server from answering into words."""
+        try:
+            yield
+        except httpx2.TimeoutException as error:
+            raise NoAnswerError(f"The server at {self.url} does not answer in time.") from error
+        except httpx2.SSEError as error:
+            raise CallerError(f"What answers at {self.url} is not a Parley server: {error}") from error
+        except httpx2.TransportError as error:
+            raise NoAnswerError(
+                f"No server answers at {self.url} ({error}). Start one with: python -m server --dev"
+            ) from error
 
     def _join_by_two(self, name: str, media: dict[str, Any], parameters: dict[str, Any]) -> Joined:
         """Join a conference whose name cannot stand in a path: first the call, then the join."""

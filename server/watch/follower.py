@@ -1,76 +1,109 @@
-"""What has happened since one last asked: the events of one conference, or of all, found by asking again and again.
+"""What happens on a server, as it happens: the events of one conference, of one name, or all.
 
-Each `poll` is a few requests; when to poll, and what to do while no server answers, is the caller's affair. A poll
-that fails half-way loses nothing: what it did not return is returned by the next.
+One `follow` is one connection. It may break at any moment; the next one goes on after the last event that was told, so
+that nothing is missed or told twice. When to try again is the caller's affair.
 """
 
-from typing import Any, Final
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+from urllib.parse import urlencode
+
+import httpx2
 
 from server.caller.client import ParleyClient
+from server.caller.errors import NoAnswerError
 from server.watch import listing
 from server.watch.listing import Json
 
-NEWEST: Final = 100
-"""Of conferences that began and ended between two polls, this many are still seen."""
+SILENCE_S: Final = 45.0
+"""A server that has had nothing to say for so long, not even the comment of every 15 s, is gone."""
+LAST_ID: Final = "Last-Event-ID"
+_OVER: Final = "conference-end"
+
+
+@dataclass(frozen=True, slots=True)
+class Audience:
+    """Who is told."""
+
+    event: Callable[[Json], object]
+    """Called with each EVENT, those of a conference in order."""
+    connected: Callable[[], object]
+    """Called when the server has answered."""
+    missed: Callable[[], object]
+    """Called when events are gone that should have been told."""
 
 
 class Follower:
     """Follows the conference of an id or a name, or, without either, all conferences.
 
-    Of one conference its events are told from the first; of all, from the first poll on. A name may be taken again
-    by another conference, which is followed too.
+    Of one conference its events are told from the first; of all, from the first connection on. A name may be taken
+    again by another conference, which is followed too.
     """
 
     def __init__(self, client: ParleyClient, reference: str | None = None) -> None:
         self._client = client
         self._reference = reference
-        self._seen: dict[str, int] = {}
-        """Sequence number of the last event told, by conference id."""
-        self._untold: list[Json] = []
-        """New events of a poll that failed later on."""
-        self._begun = False
+        self._last_id: str | None = None
+        self._told: dict[str, int] = {}
+        """Sequence number of the last event told, by id of the conferences that go on."""
         self._by_id = False
-        self.finished = False
-        """The conference followed by its id has ended and all was told."""
+        self._finished = False
 
-    def poll(self) -> list[Json]:
-        """Return the events that are new, those of a conference in order. Raises `CallerError`."""
-        found = self._find()
-        if not self._begun:
-            for conference in found:
-                if not self._told_from_the_first(conference):
-                    self._seen[conference["conference_id"]] = conference["last_sequence"]
-        self._begun = True
-        for conference in reversed(found):
-            self._note(conference)
-        current = {conference["conference_id"] for conference in found}
-        for conference_id in [known for known in self._seen if known not in current]:
-            self._untold += listing.events(self._client, conference_id, self._seen[conference_id])
-            del self._seen[conference_id]
-        new, self._untold = self._untold, []
-        return new
+    def follow(self, audience: Audience) -> None:
+        """Tell what happens until the conference followed by its id has ended and all was told.
 
-    def _find(self) -> list[Json]:
+        Raises `NoAnswerError` when the connection ends before that; other `CallerError`s as the client does.
+        """
+        wanted = self._wanted()
+        headers = {} if self._last_id is None else {LAST_ID: self._last_id}
+        with self._client.stream(f"/v1/events?{urlencode(wanted)}", headers, SILENCE_S) as source:
+            audience.connected()
+            if self._last_id is None:
+                self._last_id = source.response.headers.get(LAST_ID)
+                self._tell_earlier(audience)
+            if not self._finished:
+                self._tell_live(source, audience)
+        if not self._finished:
+            raise NoAnswerError(f"The server at {self._client.url} has ended the connection.")
+
+    def _wanted(self) -> dict[str, str]:
+        """Return the query for what is followed. A reference is taken as a name until it turns out to be an id."""
         if self._reference is None:
-            # Asked in this order, one that starts or ends meanwhile is in one list at least.
-            listed = listing.conferences_in_progress(self._client) + listing.conferences(self._client, NEWEST)
-            return list({conference["conference_id"]: conference for conference in listed}.values())
+            return {}
         if not self._by_id:
-            named = listing.conferences(self._client, NEWEST, name=self._reference)
-            if named:
-                return named
-        found = listing.find(self._client, self._reference)
-        self._by_id = found is not None and found["conference_id"] == self._reference
-        return [found] if found is not None else []
+            found = listing.find(self._client, self._reference)
+            self._by_id = found is not None and found["conference_id"] == self._reference
+        return {"conference_id" if self._by_id else "name": self._reference}
 
-    def _told_from_the_first(self, conference: dict[str, Any]) -> bool:
-        return self._by_id or (self._reference is not None and conference["status"] != "completed")
+    def _tell_earlier(self, audience: Audience) -> None:
+        """Tell what happened before the stream began; what is in both is told once."""
+        conference = None if self._reference is None else listing.find(self._client, self._reference)
+        if conference is None:
+            return
+        for event in listing.events(self._client, conference["conference_id"], 0):
+            self._tell(event, audience)
+        self._finished = self._by_id and conference["status"] == "completed"
 
-    def _note(self, conference: Json) -> None:
-        conference_id = conference["conference_id"]
-        after = self._seen.setdefault(conference_id, 0)
-        if conference["last_sequence"] > after:
-            events = listing.events(self._client, conference_id, after)
-            self._untold += events
-            self._seen[conference_id] = events[-1]["sequence"] if events else after
-        self.finished = self._by_id and conference["status"] == "completed"
+    def _tell_live(self, source: httpx2.EventSource, audience: Audience) -> None:
+        for sent in source:
+            if sent.event == "gap":
+                audience.missed()
+            elif sent.data:
+                event = json.loads(sent.data)
+                self._tell(event, audience)
+                self._last_id = sent.id
+                if self._by_id and event["params"]["status"] == _OVER:
+                    self._finished = True
+                    return
+
+    def _tell(self, event: Json, audience: Audience) -> None:
+        conference_id, sequence = event["params"]["conference_id"], event["sequence"]
+        if sequence <= self._told.get(conference_id, 0):
+            return
+        audience.event(event)
+        if event["params"]["status"] == _OVER:
+            self._told.pop(conference_id, None)
+        else:
+            self._told[conference_id] = sequence

@@ -1,4 +1,4 @@
-"""What the API's lists hold, page by page. What is shown of it is decided in `ls`, what is new of it in `follower`."""
+"""What the API's lists hold, page by page. What is shown of it is decided in `ls`, `webhooks` and `follower`."""
 
 from typing import Any, Final
 from urllib.parse import quote, urlencode
@@ -53,6 +53,28 @@ def participants(client: ParleyClient, conference_id: str, *, left: bool = False
     path = f"/v1/conferences/{quote(conference_id, safe='')}/participants"
     found: list[Json] = client.request("GET", path + ("?all=true" if left else ""))["participants"]
     return found
+
+
+def deliveries(client: ParleyClient, limit: int, **wanted: str) -> list[Json]:
+    """Return webhook deliveries of a `conference_id` or `state`, the newest first, at most `limit`."""
+    found: list[Json] = []
+    while len(found) < limit:
+        size = min(PAGE, limit - len(found))
+        query = {**wanted, "limit": str(size)}
+        if found:
+            query["before"] = str(found[-1]["delivery_id"])
+        page: list[Json] = client.request("GET", f"/v1/webhook-deliveries?{urlencode(query)}")["deliveries"]
+        found += page
+        if len(page) < size:
+            break
+    return found
+
+
+def replay(client: ParleyClient, conference_id: str, body: Json) -> int:
+    """Have a conference's events sent again; return how many deliveries that makes."""
+    path = f"/v1/conferences/{quote(conference_id, safe='')}/events/replay"
+    made: int = client.request("POST", path, body)["replayed"]
+    return made
 
 
 def events(client: ParleyClient, conference_id: str, after: int) -> list[Json]:

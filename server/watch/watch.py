@@ -12,10 +12,10 @@ import typer
 
 from server.caller.client import DEFAULT_URL, ParleyClient
 from server.caller.errors import CallerError, NoAnswerError, RefusedError
-from server.watch.follower import Follower
+from server.watch.follower import Audience, Follower
 from server.watch.lines import event_line
 
-POLL_S: Final = 1.0
+RETRY_S: Final = 1.0
 _UNAVAILABLE: Final = 503
 
 
@@ -41,28 +41,34 @@ def watch(
         raise typer.Exit(0) from None
 
 
-def follow(follower: Follower, tell: Callable[[dict[str, Any]], None], pause: Callable[[float], object]) -> None:
+def follow(follower: Follower, tell: Callable[[dict[str, Any]], object], pause: Callable[[float], object]) -> None:
     """Tell every event until the follower has finished.
 
-    The first poll has to work, or this raises `CallerError`: then it is the address or the key that is wrong. Later a
-    server that does not answer, or answers 503, is asked again after a pause, with a word on standard error.
+    The first connection has to work, or this raises `CallerError`: then it is the address or the key that is wrong.
+    Later a server that goes away, or answers 503, is asked again after a pause, with a word on standard error.
     """
     answered = gone = False
+
+    def connected() -> None:
+        nonlocal answered, gone
+        if gone:
+            _say("The server is back.")
+        answered, gone = True, False
+
+    audience = Audience(tell, connected, lambda: _say("Some events were missed: the server no longer has them."))
     while True:
         try:
-            events = follower.poll()
+            follower.follow(audience)
         except (NoAnswerError, RefusedError) as error:
             if not answered or getattr(error, "status", _UNAVAILABLE) != _UNAVAILABLE:
                 raise
             if not gone:
-                typer.secho("The server does not answer; waiting for it.", err=True, dim=True)
+                _say("The server does not answer; waiting for it.")
             gone = True
         else:
-            if gone:
-                typer.secho("The server is back.", err=True, dim=True)
-            answered, gone = True, False
-            for event in events:
-                tell(event)
-            if follower.finished:
-                return
-        pause(POLL_S)
+            return
+        pause(RETRY_S)
+
+
+def _say(words: str) -> None:
+    typer.secho(words, err=True, dim=True)

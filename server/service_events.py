@@ -1,0 +1,148 @@
+"""Use cases of events that happened: following them live, seeing what became of deliveries, having them sent again.
+
+A project follows, sees and repeats its own events only. What is written of an event is decided by `service_steps`, how
+and when deliveries are sent by the sender.
+"""
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+from server.conference.callbacks import Callback
+from server.conference.model import Conference
+from server.errors import ParleyError, invalid
+from server.journal import Journal, JournalUnavailable
+from server.live_events import EVERYTHING, Json, Only, Reader
+from server.service_context import Context
+from server.service_history import find_conference
+from server.webhooks.model import DeliveryKind, DeliveryRecord, DeliveryState, NewDelivery
+from server.webhooks.plan import has_callback, plan
+
+MOST_REPLAYED: Final = 10_000
+"""Events of one request: they are queued in one transaction, which holds up no other for long."""
+FROM_THE_FIRST: Final = "0"
+"""In place of an event id: everything that is kept."""
+_PAGE: Final = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Feed:
+    """Events of a project from some point on."""
+
+    gap: bool
+    """Events between the last one the client knows and the first of the feed may be missing."""
+    after: str
+    """Id of the event before the first of the feed: with it, who has seen none yet can resume."""
+    batches: AsyncIterator[list[Json]]
+    """As `Reader.batches` gives them."""
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryPage:
+    """Which deliveries a list is to hold: None is any."""
+
+    conference_id: str | None = None
+    state: DeliveryState | None = None
+    limit: int = 100
+    before: int | None = None
+    """Id of the last delivery of the page before."""
+
+
+@dataclass(frozen=True, slots=True)
+class Again:
+    """Which events are to be sent again, and where."""
+
+    after: int
+    """Sequence number; events above it."""
+    until: int | None = None
+    """The last sequence number; None: the last there is."""
+    url: str | None = None
+    """Told of all of them, as JSON. None: the conference's callbacks are, each of what it asked for."""
+
+
+async def feed(context: Context, project_id: str, last_event_id: str | None, only: Only = EVERYTHING) -> Feed:
+    """Return the events after one that the client knows; without one, those from now on.
+
+    An event that is not known here (any more) leads to a gap: the feed begins with the oldest one kept.
+    """
+    context.check_ready()
+    try:
+        place = await _place(context.journal, project_id, last_event_id)
+    except JournalUnavailable as error:
+        raise _unreadable() from error
+    position, after = place or (0, FROM_THE_FIRST)
+    reader = Reader(context.journal, context.bell, context.clock.monotonic)
+    return Feed(gap=place is None, after=after, batches=reader.batches(project_id, position, only))
+
+
+async def _place(journal: Journal, project_id: str, last_event_id: str | None) -> tuple[int, str] | None:
+    """Return the position and the id of the event to begin after; None if it is not known."""
+    if last_event_id is None:
+        return await journal.newest_event(project_id) or (0, FROM_THE_FIRST)
+    if last_event_id == FROM_THE_FIRST:
+        return 0, FROM_THE_FIRST
+    position = await journal.position_of(last_event_id, project_id)
+    return None if position is None else (position, last_event_id)
+
+
+async def list_deliveries(context: Context, project_id: str, page: DeliveryPage) -> list[DeliveryRecord]:
+    """Return deliveries, the newest first."""
+    try:
+        return await context.journal.list_deliveries(
+            project_id, conference_id=page.conference_id, state=page.state, limit=page.limit, before=page.before
+        )
+    except JournalUnavailable as error:
+        raise _unreadable() from error
+
+
+async def replay(context: Context, project_id: str, reference: str, again: Again) -> int:
+    """Have logged events of a conference delivered again; return how many deliveries that makes."""
+    context.check_ready()
+    if again.url is not None:
+        context.check_callback("url", Callback(again.url, events=()))
+    conference = await find_conference(context, project_id, reference)
+    if again.url is None and not has_callback(conference.settings):
+        raise ParleyError(
+            "no_callback", f"the conference {reference!r} has no callback to repeat events to; give a url"
+        )
+    until = conference.sequence if again.until is None else min(again.until, conference.sequence)
+    if until - again.after > MOST_REPLAYED:
+        raise invalid(
+            "after",
+            f"{until - again.after} events follow, at most {MOST_REPLAYED} are sent again at once; "
+            f"give until: {again.after + MOST_REPLAYED}, and take that as the next after",
+        )
+    try:
+        deliveries = await _deliveries(context, conference, again, until)
+        if deliveries:
+            now = context.clock.now()
+            context.webhooks.notify(await context.journal.add_deliveries(conference.conference_id, deliveries, now))
+    except JournalUnavailable as error:
+        raise ParleyError("journal_unavailable", "nothing can be queued now; nothing is sent again") from error
+    return len(deliveries)
+
+
+async def _deliveries(context: Context, conference: Conference, again: Again, until: int) -> list[NewDelivery]:
+    """Return what is to be delivered of the events above `again.after`, up to `until`; reads them page by page."""
+    found: list[NewDelivery] = []
+    after = again.after
+    while after < until:
+        limit = min(_PAGE, until - after)
+        wires = await context.journal.events(conference.conference_id, after, limit)
+        if not wires:
+            break
+        found += _to_url(again.url, wires) if again.url else _to_callbacks(conference, wires)
+        after = wires[-1]["sequence"]
+    return found
+
+
+def _to_url(url: str, wires: Sequence[dict[str, Any]]) -> list[NewDelivery]:
+    return [NewDelivery(wire["id"], DeliveryKind.REPLAY, url, "POST", "relay") for wire in wires]
+
+
+def _to_callbacks(conference: Conference, wires: Sequence[dict[str, Any]]) -> list[NewDelivery]:
+    return [replace(delivery, kind=DeliveryKind.REPLAY) for delivery in plan(conference.settings, wires)]
+
+
+def _unreadable() -> ParleyError:
+    return ParleyError("journal_unavailable", "the log cannot be read now")
