@@ -13,6 +13,7 @@ from sqlalchemy import Connection, Engine, create_engine, event, insert, inspect
 from sqlalchemy.engine import URL, make_url
 
 from server.journal.errors import JournalTooNew, JournalUnavailable
+from server.journal.migrations import migrate
 from server.journal.tables import SCHEMA_VERSION, metadata, schema
 
 BUSY_TIMEOUT_MS: Final = 2_000
@@ -39,7 +40,7 @@ def make_engine(url: URL, *, writes: bool, busy_timeout_ms: int) -> Engine:
 
 
 def prepare_schema(engine: Engine, url: URL) -> None:
-    """Create the tables in a new file; refuse a file of a newer version with `JournalTooNew`."""
+    """Create the tables in a new file, bring older ones up to date; `JournalTooNew` for a file of a newer version."""
     assert url.database is not None
     Path(url.database).parent.mkdir(parents=True, exist_ok=True)
     with engine.begin() as connection:
@@ -48,6 +49,8 @@ def prepare_schema(engine: Engine, url: URL) -> None:
             connection.execute(insert(schema).values(version=SCHEMA_VERSION))
             return
         version = connection.execute(select(schema.c.version)).scalar_one()
+        if version < SCHEMA_VERSION:
+            migrate(connection, version)
     if version > SCHEMA_VERSION:
         raise JournalTooNew(
             f"the journal at {url.database} was written by a newer version (schema {version}, this one knows "

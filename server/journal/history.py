@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import Connection, Row, and_, insert, or_, select, update
+from sqlalchemy import Connection, Row, and_, bindparam, func, insert, or_, select, update
 
 from server.conference import codec
 from server.conference.evolve import evolve
@@ -14,24 +14,43 @@ from server.conference.views import ConferenceSummary
 from server.journal.errors import SequenceConflict
 from server.journal.tables import conferences, events
 
+_FOLLOWS: Final = and_(
+    conferences.c.conference_id == bindparam("of"), conferences.c.last_sequence == bindparam("after_sequence")
+)
+_INSERT_CONFERENCE: Final = insert(conferences)
+_INSERT_EVENT: Final = insert(events)
+# What is set has its indexes rewritten, changed or not; so most updates leave out what only few of them change.
+_UPDATE_SAME_STATUS: Final = (
+    update(conferences)
+    .where(_FOLLOWS, conferences.c.status == bindparam("same_status"))
+    .values({name: bindparam(name) for name in ("region", "size", "last_sequence")})
+)
+_UPDATE: Final = (
+    update(conferences)
+    .where(_FOLLOWS)
+    .values(
+        {
+            name: bindparam(name)
+            for name in ("region", "size", "last_sequence", "status", "started_at", "ended_at", "reason_ended")
+        }
+    )
+)
+
 
 def write(connection: Connection, summary: ConferenceSummary, entries: Sequence[LoggedEvent]) -> None:
     """Write entries and the conference's row after them; `SequenceConflict` unless they continue its log."""
-    row = asdict(summary)
     first = entries[0].sequence
     if first == 1:
-        connection.execute(insert(conferences).values(row))
-    else:
-        here = conferences.c.conference_id == summary.conference_id
-        followed = conferences.c.last_sequence == first - 1
-        if connection.execute(update(conferences).where(here, followed).values(row)).rowcount != 1:
-            raise SequenceConflict(f"event {first} of {summary.conference_id} does not continue its log")
+        connection.execute(_INSERT_CONFERENCE, asdict(summary))
+    elif not _update(connection, summary, first - 1):
+        raise SequenceConflict(f"event {first} of {summary.conference_id} does not continue its log")
     connection.execute(
-        insert(events),
+        _INSERT_EVENT,
         [
             {
                 "event_id": entry.event_id,
                 "conference_id": summary.conference_id,
+                "project_id": summary.project_id,
                 "sequence": entry.sequence,
                 "domain": codec.dump(entry.event),
                 "wire": entry.wire,
@@ -39,6 +58,17 @@ def write(connection: Connection, summary: ConferenceSummary, entries: Sequence[
             for entry in entries
         ],
     )
+
+
+def _update(connection: Connection, summary: ConferenceSummary, after_sequence: int) -> bool:
+    """Bring the conference's row up to date; return False, with nothing changed, if it is not at that sequence."""
+    row = {"of": summary.conference_id, "after_sequence": after_sequence}
+    row |= {"region": summary.region, "size": summary.size, "last_sequence": summary.last_sequence}
+    if connection.execute(_UPDATE_SAME_STATUS, row | {"same_status": summary.status}).rowcount == 1:
+        return True
+    row |= {"status": summary.status, "started_at": summary.started_at}
+    row |= {"ended_at": summary.ended_at, "reason_ended": summary.reason_ended}
+    return connection.execute(_UPDATE, row).rowcount == 1
 
 
 def wires(connection: Connection, conference_id: str, after: int, limit: int) -> list[dict[str, Any]]:
@@ -50,6 +80,29 @@ def wires(connection: Connection, conference_id: str, after: int, limit: int) ->
         .limit(limit)
     )
     return [row.wire for row in rows]
+
+
+def live(connection: Connection, project_id: str, after_position: int, limit: int) -> list[tuple[int, dict[str, Any]]]:
+    """Return positions above `after_position` and the EVENTs there, of all conferences of a project, in order."""
+    rows = connection.execute(
+        select(events.c.position, events.c.wire)
+        .where(events.c.project_id == project_id, events.c.position > after_position)
+        .order_by(events.c.position)
+        .limit(limit)
+    )
+    return [(row.position, row.wire) for row in rows]
+
+
+def position_of(connection: Connection, event_id: str, project_id: str) -> int | None:
+    """Return where a project's event was written."""
+    return connection.scalar(
+        select(events.c.position).where(events.c.event_id == event_id, events.c.project_id == project_id)
+    )
+
+
+def last_position(connection: Connection) -> int:
+    """Return where the last event was written; 0: there is none."""
+    return connection.scalar(select(func.max(events.c.position))) or 0
 
 
 def fold(connection: Connection, conference_id: str) -> Conference | None:

@@ -15,11 +15,12 @@ from sqlalchemy.exc import IntegrityError
 from server.conference.log import LoggedEvent
 from server.conference.model import Conference
 from server.conference.views import ConferenceSummary, summarize
-from server.journal import history, idempotency
+from server.journal import history, idempotency, outbox, retention, waiting
 from server.journal.database import BUSY_TIMEOUT_MS, make_engine, parse_url, prepare_schema
 from server.journal.errors import JournalUnavailable, SequenceConflict, unavailable_if_broken
 from server.journal.idempotency import RememberedAnswer
 from server.journal.writer import Writer
+from server.webhooks.model import Delivery, DeliveryRecord, DeliveryState, LaneDue, NewDelivery, Settled
 
 T = TypeVar("T")
 
@@ -56,20 +57,90 @@ class Journal:
         self._closed = True
         await asyncio.to_thread(self._shut)
 
-    async def append(self, conference: Conference, entries: Sequence[LoggedEvent]) -> None:
-        """Log entries in one transaction with the conference's row as they left it.
+    async def append(
+        self, conference: Conference, entries: Sequence[LoggedEvent], deliveries: Sequence[NewDelivery] = ()
+    ) -> list[int]:
+        """Log entries in one transaction with the conference's row as they left it, and who is to be told of them.
 
-        Raises `SequenceConflict` unless they follow on what is logged of the conference and lead up to it.
+        Returns the lanes that have something more to be sent. Raises `SequenceConflict` unless the entries follow on
+        what is logged of the conference and lead up to it, `ValueError` for a delivery of another event.
         """
+        told = outbox.of_entries(entries)
+        if any(delivery.event_id not in told for delivery in deliveries):
+            raise ValueError(f"a delivery of {conference.conference_id} is of an event that is not logged with it")
         if not entries:
-            return
+            return []
         expected = range(conference.sequence - len(entries) + 1, conference.sequence + 1)
         if [entry.sequence for entry in entries] != list(expected):
             raise SequenceConflict(f"entries of {conference.conference_id} do not lead up to its sequence")
+        summary = summarize(conference)
+
+        def write(connection: Connection) -> list[int]:
+            history.write(connection, summary, entries)
+            return outbox.put(connection, summary.conference_id, summary.project_id, told, deliveries)
+
         try:
-            await self._write(lambda connection: history.write(connection, summarize(conference), entries))
+            return await self._write(write)
         except IntegrityError as error:
             raise SequenceConflict(f"the log of {conference.conference_id}: {error.orig}") from error
+
+    async def add_deliveries(self, conference_id: str, deliveries: Sequence[NewDelivery], now: float) -> list[int]:
+        """Let logged events of a conference be told once more, from `now` (Unix seconds) on; return their lanes.
+
+        What waits in these lanes is due now as well, and a lane that was closed is open again. Raises `LookupError`
+        if the conference has not logged such an event.
+        """
+        return await self._write(lambda connection: outbox.put_again(connection, conference_id, deliveries, now))
+
+    async def lanes_due(self) -> list[LaneDue]:
+        """Return every lane with something pending, with the time its head is due; the first due first."""
+        return await self._read(waiting.lanes_due)
+
+    async def heads(self, lane_ids: Sequence[int], most_each: int) -> dict[int, list[Delivery]]:
+        """Return the first pending deliveries of lanes, in order; a lane without any is left out."""
+        return await self._read(lambda connection: waiting.heads(connection, lane_ids, most_each))
+
+    async def settle(self, settled: Sequence[Settled]) -> None:
+        """Write what came of attempts, in one transaction. A delivery that is no longer pending stays as it is."""
+        await self._write(lambda connection: outbox.settle(connection, settled))
+
+    async def list_deliveries(
+        self,
+        project_id: str,
+        *,
+        conference_id: str | None = None,
+        state: DeliveryState | None = None,
+        limit: int = DEFAULT_LIMIT,
+        before: int | None = None,
+    ) -> list[DeliveryRecord]:
+        """Return a project's deliveries, the newest first, of a conference or any, in a state or any.
+
+        `before` is the id of the last one of the page before.
+        """
+        return await self._read(
+            lambda connection: waiting.newest(connection, project_id, conference_id, state, limit, before)
+        )
+
+    async def live_events(
+        self, project_id: str, after_position: int, limit: int = DEFAULT_LIMIT
+    ) -> list[tuple[int, dict[str, Any]]]:
+        """Return EVENTs of all conferences of a project behind a position, each with its own, as they were written."""
+        return await self._read(lambda connection: history.live(connection, project_id, after_position, limit))
+
+    async def position_of(self, event_id: str, project_id: str) -> int | None:
+        """Return the position of a project's event; None: there is no such event, or no longer."""
+        return await self._read(lambda connection: history.position_of(connection, event_id, project_id))
+
+    async def last_position(self) -> int:
+        """Return the position of the last event of any project; 0: there is none."""
+        return await self._read(history.last_position)
+
+    async def prune(self, before: float, limit: int) -> int:
+        """Forget up to `limit` conferences that ended before (Unix seconds), with their events and deliveries.
+
+        Returns how many they were. A conference of which somebody is still to be told something is kept.
+        """
+        return await self._write(lambda connection: retention.prune(connection, before, limit))
 
     async def events(self, conference_id: str, after: int = 0, limit: int = DEFAULT_LIMIT) -> list[dict[str, Any]]:
         """Return up to `limit` EVENTs with a sequence above `after`, in order."""

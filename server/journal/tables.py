@@ -1,12 +1,14 @@
 """The tables of the journal.
 
-A change here needs a new `SCHEMA_VERSION`, and in `database` a step that brings older files up to it.
+A change here needs a new `SCHEMA_VERSION`, and in `migrations` a step that brings older databases up to it.
 """
 
 from typing import Final
 
 from sqlalchemy import (
     JSON,
+    BigInteger,
+    Boolean,
     Column,
     Float,
     ForeignKey,
@@ -16,11 +18,16 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    literal_column,
+    text,
 )
 
-SCHEMA_VERSION: Final = 1
+SCHEMA_VERSION: Final = 2
 
 metadata: Final = MetaData()
+
+# SQLite numbers rows by a column of the type INTEGER only, and in 64 bits.
+_Number: Final = BigInteger().with_variant(Integer, "sqlite")
 
 schema: Final = Table("journal_schema", metadata, Column("version", Integer, nullable=False))
 
@@ -42,6 +49,7 @@ conferences: Final = Table(
     Index("conferences_by_status", "status", "created_at"),
     Index("conferences_by_age", "created_at"),
     Index("conferences_by_project", "project_id", "created_at"),
+    Index("conferences_by_end", "ended_at"),
 )
 """A row for each conference, for lists: all of it follows from the events. Times are Unix seconds."""
 
@@ -49,16 +57,86 @@ events: Final = Table(
     "events",
     metadata,
     # The order in which events of all conferences were written: what a live reader resumes from.
-    Column("position", Integer, primary_key=True, autoincrement=True),
+    Column("position", _Number, primary_key=True, autoincrement=True),
     Column("event_id", Text, nullable=False, unique=True),
     Column("conference_id", Text, ForeignKey("conferences.conference_id"), nullable=False),
     Column("sequence", Integer, nullable=False),
     Column("domain", JSON, nullable=False),
     Column("wire", JSON, nullable=False),
+    Column("project_id", Text, nullable=False, server_default=""),
     UniqueConstraint("conference_id", "sequence"),
+    Index("events_by_project", "project_id", "position"),
     sqlite_autoincrement=True,
 )
 """The log: `domain` is what `server.conference.codec` wrote, `wire` the EVENT as users read it."""
+
+lanes: Final = Table(
+    "lanes",
+    metadata,
+    Column("lane_id", _Number, primary_key=True, autoincrement=True),
+    Column("conference_id", Text, ForeignKey("conferences.conference_id"), nullable=False),
+    Column("project_id", Text, nullable=False),
+    # The URL without its fragment.
+    Column("endpoint", Text, nullable=False),
+    Column("closed", Boolean, nullable=False),
+    Column("gap", Boolean, nullable=False),
+    UniqueConstraint("conference_id", "endpoint"),
+    sqlite_autoincrement=True,
+)
+"""What one endpoint is told of one conference. `closed`: it wants nothing more; `gap`: it was not told everything."""
+
+deliveries: Final = Table(
+    "deliveries",
+    metadata,
+    # In a lane they go out in this order.
+    Column("delivery_id", _Number, primary_key=True, autoincrement=True),
+    Column("lane_id", _Number, nullable=False),
+    Column("conference_id", Text, ForeignKey("conferences.conference_id"), nullable=False),
+    Column("project_id", Text, nullable=False),
+    Column("event_id", Text, nullable=False),
+    Column("sequence", Integer, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("url", Text, nullable=False),
+    Column("method", Text, nullable=False),
+    Column("encoding", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("created_at", Float, nullable=False),
+    Column("next_at", Float),
+    Column("last_attempt_at", Float),
+    Column("delivered_at", Float),
+    Column("last_status", Integer),
+    Column("last_error", Text),
+    sqlite_autoincrement=True,
+)
+"""Who is told of which event, and what came of it. Times are Unix seconds.
+
+There is no foreign key to lanes or events: each would need an index of its own only to prune them, and they are pruned
+together.
+"""
+
+PENDING: Final = deliveries.c.state == literal_column("'pending'")
+"""As the index on it has it: with a parameter in place of the word, SQLite would not use that index."""
+UNDELIVERED: Final = deliveries.c.state != literal_column("'delivered'")
+"""Likewise."""
+
+Index(
+    "deliveries_pending",
+    deliveries.c.lane_id,
+    deliveries.c.delivery_id,
+    sqlite_where=text("state = 'pending'"),
+    postgresql_where=text("state = 'pending'"),
+)
+Index(
+    "deliveries_undelivered",
+    deliveries.c.project_id,
+    deliveries.c.delivery_id,
+    sqlite_where=text("state <> 'delivered'"),
+    postgresql_where=text("state <> 'delivered'"),
+)
+Index("deliveries_by_project", deliveries.c.project_id, deliveries.c.delivery_id)
+Index("deliveries_by_conference", deliveries.c.conference_id, deliveries.c.delivery_id)
 
 idempotency: Final = Table(
     "idempotency",
