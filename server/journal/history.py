@@ -100,6 +100,17 @@ def position_of(connection: Connection, event_id: str, project_id: str) -> int |
     )
 
 
+def newest_event(connection: Connection, project_id: str) -> tuple[int, str] | None:
+    """Return where a project's last event was written, and its id."""
+    row = connection.execute(
+        select(events.c.position, events.c.event_id)
+        .where(events.c.project_id == project_id)
+        .order_by(events.c.position.desc())
+        .limit(1)
+    ).first()
+    return None if row is None else (row.position, row.event_id)
+
+
 def last_position(connection: Connection) -> int:
     """Return where the last event was written; 0: there is none."""
     return connection.scalar(select(func.max(events.c.position))) or 0

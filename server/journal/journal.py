@@ -131,6 +131,10 @@ class Journal:
         """Return the position of a project's event; None: there is no such event, or no longer."""
         return await self._read(lambda connection: history.position_of(connection, event_id, project_id))
 
+    async def newest_event(self, project_id: str) -> tuple[int, str] | None:
+        """Return the position and the id of a project's last event; None: it has none."""
+        return await self._read(lambda connection: history.newest_event(connection, project_id))
+
     async def last_position(self) -> int:
         """Return the position of the last event of any project; 0: there is none."""
         return await self._read(history.last_position)
