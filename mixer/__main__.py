@@ -8,10 +8,10 @@ import argparse
 import faulthandler
 import importlib
 import socket
-from typing import Final, cast
+from typing import Any, Final, cast
 
 from mixer.warmup import warm_up
-from mixer.zygote import Run, Zygote
+from mixer.zygote import Record, Run, Zygote
 
 PRELOAD: Final = ("numpy", "av", "cffi")
 
@@ -21,19 +21,20 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m mixer", description=__doc__)
     parser.add_argument("--socket", type=int, required=True, help="descriptor of the socket to the server")
     parser.add_argument("--run", default="mixer.loop:run", help="what a mixer runs, as module:function")
+    parser.add_argument("--record", default="recording.process:run", help="what a recorder runs, likewise")
     arguments = parser.parse_args()
     faulthandler.enable()
     for module in PRELOAD:
         importlib.import_module(module)
     # Before the socket is an object: closed by a failed import, it would tell the server before stderr tells why.
-    run = _function(arguments.run)
+    run, record = cast(Run, _function(arguments.run)), cast(Record, _function(arguments.record))
     warm_up()
-    Zygote(socket.socket(fileno=arguments.socket), run).serve()
+    Zygote(socket.socket(fileno=arguments.socket), run, record).serve()
 
 
-def _function(path: str) -> Run:
+def _function(path: str) -> Any:
     module, _, name = path.partition(":")
-    return cast(Run, getattr(importlib.import_module(module), name))
+    return getattr(importlib.import_module(module), name)
 
 
 if __name__ == "__main__":

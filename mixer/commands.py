@@ -14,20 +14,25 @@ from mixer.protocol import (
     LegRemoved,
     LendClip,
     LendSocket,
+    PauseRecording,
     PlayClip,
     PlayProgram,
     Refused,
     RemoveLeg,
     Report,
+    ResumeRecording,
     ReturnClip,
     ReturnSocket,
+    StartRecording,
     Stop,
     StopClip,
+    StopRecording,
     UpdateLegs,
 )
 from mixer.tick import Mixer, UnknownCodecError
 from mixer.transports.base import Transport
 from mixer.transports.libc import address_key, address_of
+from recording.feed import FeedError
 
 
 class Commands:
@@ -47,6 +52,9 @@ class Commands:
             return
         if isinstance(command, LendClip) and len(fds) == 1:
             self._lend_clip(command, fds[0])
+            return
+        if isinstance(command, StartRecording) and len(fds) == 1:
+            self._record(command, fds[0], now_ns)
             return
         for fd in fds:
             os.close(fd)
@@ -86,11 +94,16 @@ class Commands:
             case StopClip():
                 self._mixer.sounds.stop(command.play_id)
                 return self._done(command)
+            case StartRecording():
+                return "one descriptor is needed"
+            case PauseRecording() | ResumeRecording() | StopRecording():
+                return self._change_recording(command)
             case RemoveLeg():
                 return self._remove(command, now_ns)
             case GetStats():
                 self._stats_for.append(command.request_id)
             case Stop():
+                self._mixer.stop_recording()
                 for call_id in list(self._mixer.legs.row_of):
                     self._mixer.remove(call_id, bye=True)
                 self.stopped_by = command.request_id
@@ -161,6 +174,35 @@ class Commands:
             self._send(Refused(command.request_id, str(error)))
             return
         self._done(command)
+
+    def _record(self, command: StartRecording, fd: int, now_ns: int) -> None:
+        refusal = "something is recorded already"
+        try:
+            if self._mixer.recording is None:
+                self._mixer.record(command.recording_id, fd, command.tracks, now_ns)
+                refusal = ""
+        except FeedError as error:
+            refusal = str(error)
+        finally:
+            os.close(fd)
+        self._send(Refused(command.request_id, refusal) if refusal else Done(command.request_id))
+
+    def _change_recording(self, command: PauseRecording | ResumeRecording | StopRecording) -> str:
+        recording = self._mixer.recording
+        if recording is None or recording.recording_id != command.recording_id:
+            return "no such recording"
+        match command:
+            case PauseRecording() if recording.paused:
+                return "the recording is paused already"
+            case PauseRecording():
+                recording.pause(command.behavior)
+            case ResumeRecording() if not recording.paused:
+                return "the recording is not paused"
+            case ResumeRecording():
+                recording.resume()
+            case StopRecording():
+                self._mixer.stop_recording()
+        return self._done(command)
 
     def _play(self, command: PlayProgram | PlayClip) -> str:
         if isinstance(command, PlayClip):

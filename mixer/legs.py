@@ -43,6 +43,10 @@ class Legs:
         self.heard = np.zeros(capacity, bool)
         self.gain = np.zeros(capacity, np.float32)
         """Linear, while the leg is heard."""
+        self.whispers = np.zeros(capacity, bool)
+        """Some only hear this leg, or nobody."""
+        self.audible = np.zeros(capacity, bool)
+        """The leg is heard by anybody."""
         self.level_extension = np.zeros(capacity, np.int64)
         """Id of the audio level header extension, 0 if there is none."""
 

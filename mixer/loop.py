@@ -82,12 +82,15 @@ class Loop:
         if now_ns >= self._heartbeat_ns:
             self._heartbeat(now_ns)
             if not ticking:
+                self.mixer.pass_time(now_ns)
                 gc.collect()
         self._send_stats()
         self.control.flush()
 
     def _take_commands(self, was_ticking: bool) -> None:
         now_ns = clock.monotonic_ns()
+        if not was_ticking:
+            self.mixer.pass_time(now_ns)
         for command, fds in self.control.receive():
             self.commands.apply(command, fds, now_ns)
         if not was_ticking and len(self.mixer.legs):
@@ -136,7 +139,8 @@ class Loop:
                 self._stats.remove((request_id, lines))
 
     def close(self) -> None:
-        """Close every socket."""
+        """Close every socket, and the feed of what is recorded: its recorder then knows that this is the end."""
+        self.mixer.stop_recording()
         self.transport.close()
         self.control.close()
 

@@ -30,6 +30,7 @@ from mixer.protocol import (
     Report,
 )
 from mixer.receive.playout import WINDOW_TICKS
+from mixer.recording import Recording
 from mixer.reports import RtcpReports
 from mixer.rtp.header import write
 from mixer.sounds import Sounds
@@ -37,6 +38,7 @@ from mixer.speakers import Speakers
 from mixer.stats import TickTimes, leg_stats
 from mixer.transports.base import FLOOD_ROWS, LEG_ROWS, Batch, Outgoing, Transport
 from mixer.transports.libc import address_key
+from recording.feed import FeedWriter
 
 TICK_NS: Final = 20_000_000
 LOST_NS: Final = 5_000_000_000
@@ -65,6 +67,7 @@ class Mixer:
         self.sounds = Sounds(self.legs, self.tables, self.clips, report)
         self.speakers = Speakers(self.legs, self.tables, report)
         self.times = TickTimes()
+        self.recording: Recording | None = None
         self.packets_out = 0
         self._malformed_before = 0
         """In tables that are gone."""
@@ -84,11 +87,12 @@ class Mixer:
         table = self.tables[number]
         source = 0 if command.remote is None else address_key(command.remote.ip, command.remote.port)
         row = self.legs.add(command, socket, source, number, now_ns)
-        self.legs.gain[row], self.legs.heard[row] = command.gain, command.heard
+        self._take_part(row, command)
         self.legs.level_extension[row] = command.level_extension_id or 0
         self.legs.local[row] = table.add(row, _room_gain(command), command.hears, command.playout)
-        self.sounds.whisper(command.call_id, command.heard_by)
         self._dirty = True
+        if self.recording is not None:
+            self.recording.joined(row, command.call_id)
 
     def _table_for(self, form: MediaFormat) -> int:
         key = (form.codec, form.sample_rate)
@@ -127,6 +131,8 @@ class Mixer:
         table = self.tables[number]
         table.remove(int(self.legs.local[row]))
         self.legs.remove(row)
+        if self.recording is not None:
+            self.recording.left(call_id)
         self.sounds.forget_leg(call_id)
         self.speakers.forget(call_id)
         if not table.live.any():
@@ -142,11 +148,21 @@ class Mixer:
         legs = self.legs
         row = legs.row_of[part.call_id]
         table, local = self.tables[int(legs.table[row])], int(legs.local[row])
-        legs.heard[row], legs.gain[row] = part.heard, part.gain
+        whispered = bool(legs.whispers[row])
+        self._take_part(row, part)
+        if self.recording is not None:
+            self.recording.updated(row, whispered)
         table.gain[local] = _room_gain(part)
         table.hears[local] = part.hears
         if part.hears:
             table.programs.stop(local)
+
+    def _take_part(self, row: int, part: AddLeg | LegPart) -> None:
+        """Who hears a leg, and how loud."""
+        legs = self.legs
+        legs.heard[row], legs.gain[row] = part.heard, part.gain
+        legs.whispers[row] = part.heard_by is not None
+        legs.audible[row] = part.heard and part.heard_by != []
         self.sounds.whisper(part.call_id, part.heard_by)
 
     def play_program(self, call_id: str, clip_id: str | None, loop: bool) -> str:
@@ -219,6 +235,8 @@ class Mixer:
         self.speakers.update(number)
         self._mix()
         self.sounds.apply(self.mix)
+        if self.recording is not None:
+            self.recording.tick(self.mix, now_ns)
         for table in self.tables.values():
             table.encode(self.mix.totals[table.sample_rate], self._out)
         if self._dirty:  # an address was learnt in this tick: its first packet goes out with the others
@@ -304,6 +322,27 @@ class Mixer:
         legs, n = self.legs, self.legs.n
         legs.out_timestamp[:n] += legs.out_step[:n] * ticks
         legs.out_marker[:n] = True
+        if self.recording is not None:
+            self.recording.skip(ticks)
+
+    def pass_time(self, now_ns: int) -> None:
+        """With no legs there are no ticks, but time goes on in what is recorded. Not to be called between ticks."""
+        if self.recording is not None:
+            self.recording.pass_time(now_ns)
+
+    # ---- recording
+
+    def record(self, recording_id: str, feed_fd: int, tracks: bool, now_ns: int) -> None:
+        """Begin with the next tick. `feed_fd` stays the caller's. Raises FeedError."""
+        ticking = len(self.legs) > 0
+        writer = FeedWriter(feed_fd)
+        self.recording = Recording(recording_id, writer, tracks, self.legs, self.tables, self._report, now_ns, ticking)
+
+    def stop_recording(self) -> None:
+        """End what is recorded, if anything is."""
+        if self.recording is not None:
+            self.recording.stop()
+            self.recording = None
 
     # ---- figures
 

@@ -1,9 +1,9 @@
-"""The process that mixers are forked from.
+"""The process that mixers and recorders are forked from.
 
-It has one thread and does three things: forks a mixer when the server asks, tells the server how each one
-ended, and ends itself when the server is gone, with every mixer that doesn't. Children are watched through
-pidfds, so it needs no signal handler, which a fork would inherit. What a mixer does is the business of the
-`run` function it is given; which modules are loaded before is `__main__`'s.
+It has one thread and does three things: forks a mixer or a recorder when the server asks, tells the server how each
+one ended, and ends itself when the server is gone, with every mixer that doesn't; recorders go on, to publish what they
+have. Children are watched through pidfds, so it needs no signal handler, which a fork would inherit. What a mixer or a
+recorder does is the business of the functions it is given; which modules are loaded before is `__main__`'s.
 """
 
 import contextlib
@@ -17,13 +17,15 @@ import sys
 import traceback
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Final, NoReturn
+from typing import Any, Final, NoReturn
 
 from mixer import clock, packets
 from mixer.protocol import (
     FORKS,
     ZYGOTE_REPORTS,
+    Fork,
     ForkMixer,
+    ForkRecorder,
     MixerConfig,
     MixerExited,
     MixerForked,
@@ -35,27 +37,31 @@ from mixer.protocol import (
 Run = Callable[[socket.socket, MixerConfig], int]
 """A mixer: its control socket and birth message in, its exit code out."""
 
+Record = Callable[[socket.socket, int, dict[str, Any]], int]
+"""A recorder: its control socket, its feed and its birth message in, its exit code out."""
+
 GRACE_MS: Final = 3_000
 """How long mixers may take to end by themselves after the server is gone."""
 
 _EXIT_CRASHED: Final = 70  # sysexits.h: EX_SOFTWARE
-_COMM_BYTES: Final = 15  # what the kernel keeps of a process name
 _STDERR: Final = 2
 
 
 class Zygote:
-    """Serves `ForkMixer` on `sock`, a blocking SOCK_SEQPACKET socket, until its peer closes it."""
+    """Serves `Fork` on `sock`, a blocking SOCK_SEQPACKET socket, until its peer closes it."""
 
-    def __init__(self, sock: socket.socket, run: Run) -> None:
+    def __init__(self, sock: socket.socket, run: Run, record: Record) -> None:
         sock.setblocking(True)
         packets.enlarge_send_buffer(sock)
         self._sock = sock
-        self._run = run
+        self._run, self._record = run, record
         self._buffer = bytearray(packets.MAX_MESSAGE_BYTES)
         self._poll = select.poll()
         self._poll.register(sock, select.POLLIN)
         self._children: dict[int, int] = {}
         """pid by pidfd."""
+        self._recorders: set[int] = set()
+        """Those of the pidfds."""
 
     def serve(self) -> None:
         """Fork and reap; returns when the server is gone and no mixer is left."""
@@ -82,32 +88,45 @@ class Zygote:
             return False
         try:
             request = FORKS.validate_json(packet.data)
-            if not packet.whole or len(packet.fds) != 2:
-                raise ValueError(f"expected 2 descriptors, got {len(packet.fds)}")
-            self._fork(request, *packet.fds)
+            wanted = 3 if isinstance(request, ForkRecorder) else 2
+            if not packet.whole or len(packet.fds) != wanted:
+                raise ValueError(f"expected {wanted} descriptors, got {len(packet.fds)}")
+            self._fork(request, packet.fds)
         except ValueError as error:
             print(f"zygote: wrong request: {error}", file=sys.stderr, flush=True)
         finally:
             packets.close_all(packet.fds)
         return True
 
-    def _fork(self, request: ForkMixer, control_fd: int, dump_fd: int) -> None:
+    def _fork(self, request: Fork, fds: list[int]) -> None:
         try:
             pid = os.fork()
             if pid == 0:
                 # The socket object must not close a number that will be something else's in this process.
                 self._sock.detach()
-                become_mixer(self._run, request.config, control_fd, dump_fd)
+                self._become(request, fds)
             pidfd = _watch(pid)
         except OSError as error:
-            self._send(Refused(request.request_id, f"cannot fork a mixer: {error.strerror}"))
+            self._send(Refused(request.request_id, f"cannot fork: {error.strerror}"))
             return
         self._children[pidfd] = pid
+        if isinstance(request, ForkRecorder):
+            self._recorders.add(pidfd)
         self._poll.register(pidfd, select.POLLIN)
         self._send(MixerForked(request.request_id, pid), pidfd)
 
+    def _become(self, request: Fork, fds: list[int]) -> NoReturn:
+        control_fd = fds[0]
+        if isinstance(request, ForkMixer):
+            config = request.config
+            _become(f"mixer {_end(config.name, 9)}", fds, lambda: self._run(_socket(control_fd), config))
+        settings, feed_fd = request.config, fds[2]
+        title = f"recorder {_end(request.recording_id, 6)}"
+        _become(title, fds, lambda: self._record(_socket(control_fd), feed_fd, settings))
+
     def _reap(self, pidfd: int) -> None:
         pid = self._children.pop(pidfd)
+        self._recorders.discard(pidfd)
         self._poll.unregister(pidfd)
         os.close(pidfd)
         _, status = os.waitpid(pid, 0)
@@ -119,7 +138,10 @@ class Zygote:
             socket.send_fds(self._sock, [ZYGOTE_REPORTS.dump_json(report)], fds)
 
     def _outlive_mixers(self) -> None:
-        """Let mixers end, since their sockets closed too, then kill those that hang."""
+        """Let mixers end, since their sockets closed too, then kill those that hang. Recorders are left alone."""
+        for pidfd in self._recorders:
+            self._poll.unregister(pidfd)
+            del self._children[pidfd]
         deadline_ns = clock.monotonic_ns() + GRACE_MS * 1_000_000
         while self._children and (left_ns := deadline_ns - clock.monotonic_ns()) > 0:
             for pidfd, _ in self._poll.poll(left_ns / 1_000_000):
@@ -140,20 +162,20 @@ def _watch(pid: int) -> int:
         raise
 
 
-def become_mixer(run: Run, config: MixerConfig, control_fd: int, dump_fd: int) -> NoReturn:
-    """Turn this freshly forked process into a mixer; exits with `run`'s result.
+def _become(title: str, fds: list[int], run: Callable[[], int]) -> NoReturn:
+    """Turn this freshly forked process into a mixer or recorder; exits with `run`'s result.
 
-    A stack asked for by SIGUSR2, of a crash inside C code, or of an exception goes to `dump_fd`, which the
-    server reads after the mixer's death.
+    `fds`: its descriptors, of which the second is for a stack asked for by SIGUSR2, of a crash inside C code, or of an
+    exception; the server reads it after the death.
     """
-    status = _EXIT_CRASHED
+    status, dump_fd = _EXIT_CRASHED, fds[1]
     try:
-        _close_all_but({0, 1, _STDERR, control_fd, dump_fd})
+        _close_all_but({0, 1, _STDERR, *fds})
         faulthandler.enable(dump_fd)
         faulthandler.register(signal.SIGUSR2, dump_fd)
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
-        _set_process_name(config.name)
-        status = run(socket.socket(fileno=control_fd), config)
+        Path("/proc/self/comm").write_bytes(title.encode("ascii", "replace"))
+        status = run()
     except BaseException:
         os.write(dump_fd, traceback.format_exc().encode())
     finally:
@@ -166,7 +188,10 @@ def _close_all_but(keep: Iterable[int]) -> None:
     packets.close_all({int(path.name) for path in Path("/proc/self/fd").iterdir()}.difference(keep))
 
 
-def _set_process_name(name: str) -> None:
-    """Show up as `mixer ...` in ps and top, with the end of `name`: ids begin alike and differ at the end."""
-    title = b"mixer " + name.encode("ascii", "replace")[-(_COMM_BYTES - 6) :]
-    Path("/proc/self/comm").write_bytes(title)
+def _socket(fd: int) -> socket.socket:
+    return socket.socket(fileno=fd)
+
+
+def _end(name: str, letters: int) -> str:
+    """What fits beside the kind of process in the 15 bytes that the kernel keeps: ids begin alike and end unlike."""
+    return name[-letters:]

@@ -149,6 +149,49 @@ class StopClip:
 
 
 @dataclass(frozen=True, slots=True)
+class StartRecording:
+    """Write the conference's sound into a feed from the next tick on; the feed's descriptor comes with the message.
+
+    A mixer makes one recording at a time; another is `Refused`. One that another mixer began goes on in its feed.
+    """
+
+    request_id: int
+    recording_id: str
+    tracks: bool = False
+    """Also write what each leg says, apart."""
+    type: Literal["start_recording"] = "start_recording"
+
+
+@dataclass(frozen=True, slots=True)
+class PauseRecording:
+    """Write nothing from the next tick on. `Refused` if it is paused already."""
+
+    request_id: int
+    recording_id: str
+    behavior: Literal["silence", "skip"] = "silence"
+    """Whether the pause lasts in the recording as long as it did, or takes no time there."""
+    type: Literal["pause_recording"] = "pause_recording"
+
+
+@dataclass(frozen=True, slots=True)
+class ResumeRecording:
+    """Go on after a pause. `Refused` if it is not paused."""
+
+    request_id: int
+    recording_id: str
+    type: Literal["resume_recording"] = "resume_recording"
+
+
+@dataclass(frozen=True, slots=True)
+class StopRecording:
+    """Close the feed; the last tick is in it when this is answered."""
+
+    request_id: int
+    recording_id: str
+    type: Literal["stop_recording"] = "stop_recording"
+
+
+@dataclass(frozen=True, slots=True)
 class RemoveLeg:
     """Take a call's row away; answered by `LegRemoved`."""
 
@@ -169,7 +212,7 @@ class GetStats:
 
 @dataclass(frozen=True, slots=True)
 class Stop:
-    """Send BYE to every leg, answer `Done`, exit 0."""
+    """End what is recorded, send BYE to every leg, answer `Done`, exit 0."""
 
     request_id: int
     type: Literal["stop"] = "stop"
@@ -186,6 +229,10 @@ Command = (
     | PlayProgram
     | PlayClip
     | StopClip
+    | StartRecording
+    | PauseRecording
+    | ResumeRecording
+    | StopRecording
     | GetStats
     | Stop
 )

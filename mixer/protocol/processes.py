@@ -1,7 +1,7 @@
-"""What the server and the zygote, from which mixers are forked, say to each other."""
+"""What the server and the zygote, from which mixers and recorders are forked, say to each other."""
 
 from dataclasses import dataclass
-from typing import Annotated, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import Field, TypeAdapter
 
@@ -31,6 +31,21 @@ class ForkMixer:
 
 
 @dataclass(frozen=True, slots=True)
+class ForkRecorder:
+    """Server → zygote. Three descriptors: the recorder's end of its control socket, a file for its stack dump, a feed.
+
+    Unlike a mixer, a recorder outlives server and zygote until it has published what it has.
+    """
+
+    request_id: int
+    recording_id: str
+    """For its process title."""
+    config: dict[str, Any]
+    """What it is told at birth: a `RecorderConfig` of `recording.catalog`, which the zygote only passes on."""
+    type: Literal["fork_recorder"] = "fork_recorder"
+
+
+@dataclass(frozen=True, slots=True)
 class ZygoteReady:
     """Zygote → server, once: everything is preloaded, forks are quick from now on."""
 
@@ -41,7 +56,8 @@ class ZygoteReady:
 
 @dataclass(frozen=True, slots=True)
 class MixerForked:
-    """Zygote → server, with a pidfd of the mixer, so that no signal ever hits another process by its number.
+    """Zygote → server, with a pidfd of the mixer or recorder, so that no signal ever hits another process by its
+    number.
 
     A fork that was not possible is answered by `Refused`.
     """
@@ -53,7 +69,7 @@ class MixerForked:
 
 @dataclass(frozen=True, slots=True)
 class MixerExited:
-    """Zygote → server: a mixer process ended; `status` is the exit code, or minus the signal number."""
+    """Zygote → server: a mixer or recorder ended; `status` is the exit code, or minus the signal number."""
 
     pid: int
     status: int
@@ -62,5 +78,7 @@ class MixerExited:
 
 ZygoteReport = ZygoteReady | MixerForked | Refused | MixerExited
 
-FORKS: Final[TypeAdapter[ForkMixer]] = TypeAdapter(ForkMixer)
+Fork = ForkMixer | ForkRecorder
+
+FORKS: Final[TypeAdapter[Fork]] = TypeAdapter(Annotated[Fork, Field(discriminator="type")])
 ZYGOTE_REPORTS: Final[TypeAdapter[ZygoteReport]] = TypeAdapter(Annotated[ZygoteReport, Field(discriminator="type")])
