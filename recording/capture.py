@@ -47,8 +47,9 @@ class CaptureWriter:
 
     def __init__(self, name: CaptureName, folder_fd: int) -> None:
         self.name = name
-        self.length_samples = 0
-        self._fd = open_file(str(name), folder_fd, os.O_RDWR | os.O_CREAT | os.O_EXCL)
+        self._fd = open_file(str(name), folder_fd, os.O_RDWR | os.O_CREAT)
+        # Not empty if a recorder goes on with the recording of one that died.
+        self.length_samples = max(0, os.fstat(self._fd).st_size - HEADER_BYTES) // SAMPLE_BYTES
         self._waiting = bytearray()
         self._waiting_at = 0
         self._dirty = True

@@ -6,6 +6,7 @@ link, so neither a moved folder nor a planted link leads elsewhere.
 
 import errno
 import os
+import resource
 from pathlib import Path
 from typing import Final
 
@@ -38,6 +39,17 @@ def open_folder(path: Path | str, parent_fd: int | None = None) -> int:
 def open_file(name: str, folder_fd: int, flags: int) -> int:
     """A file in a folder; `flags` as for os.open. One that is made can be read by the group."""
     return os.open(name, flags | os.O_NOFOLLOW, 0o640, dir_fd=folder_fd)
+
+
+def names_in(folder_fd: int) -> list[str]:
+    """What is in an open folder."""
+    return os.listdir(folder_fd)
+
+
+def allow_many_files() -> None:
+    """Let this process have as many files open as the system lets it ask for: each track of a recording is one."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 def path_below(folder_fd: int, name: str) -> str:

@@ -22,11 +22,14 @@ Line = Mapping[str, Any]
 
 
 class Journal:
-    """A journal open for writing, locked until it is closed. Raises OSError; BlockingIOError if it is locked."""
+    """A journal open for writing, locked until it is closed. Raises OSError; BlockingIOError if it is locked.
 
-    def __init__(self, folder_fd: int) -> None:
-        self._fd = open_file(FILE_NAME, folder_fd, os.O_RDWR | os.O_CREAT | os.O_APPEND)
-        self._torn = False
+    Without `create` there must be one.
+    """
+
+    def __init__(self, folder_fd: int, *, create: bool) -> None:
+        self._fd = open_file(FILE_NAME, folder_fd, os.O_RDWR | os.O_APPEND | (os.O_CREAT if create else 0))
+        self._torn = True  # as a crash may have left it; an empty line in it is none
         try:
             fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:

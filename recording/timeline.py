@@ -50,6 +50,14 @@ class Timeline:
         """Where a tick's sound is in the recording, in ticks: later than before by what was skipped until then."""
         return tick - sum(skipped_ticks(pause, tick) for pause in self.pauses)
 
+    def tick_at(self, place: int) -> int:
+        """The first tick whose sound is at a place, or would be if it were not in a pause."""
+        for pause in self.pauses:
+            if place < pause.from_tick or pause.until_tick is None:
+                break
+            place += skipped_ticks(pause, pause.until_tick)
+        return place
+
     def _not_before(self, tick: int) -> int:
         return max(tick, self.pauses[-1].until_tick or 0) if self.pauses else tick
 

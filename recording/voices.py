@@ -8,15 +8,16 @@ import bisect
 import errno
 import os
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
 from recording.capture import CaptureName
-from recording.disk import open_file
+from recording.disk import open_file, write_all
 from recording.resample import CONTEXT_MS, resample
-from recording.wav import HEADER_BYTES, SAMPLE_BYTES
+from recording.wav import HEADER_BYTES, SAMPLE_BYTES, closed_header
 
 Samples = npt.NDArray[np.int16]
 
@@ -65,6 +66,17 @@ class Capture:
         out[before : before + found.size] = found
         return out
 
+    def finish(self, samples: int) -> int:
+        """Make it a closed WAV file of that many samples, durably; returns how many it has if it may not grow. It
+        stays readable as it was.
+        """
+        with suppress(OSError):
+            os.ftruncate(self.fd, HEADER_BYTES + samples * SAMPLE_BYTES)
+            self.samples = samples
+        write_all(self.fd, closed_header(self.name.sample_rate, self.samples * SAMPLE_BYTES), 0)
+        os.fsync(self.fd)
+        return self.samples
+
     def close(self) -> None:
         """Give the file back."""
         os.close(self.fd)
@@ -111,23 +123,19 @@ class Voice:
 
     def read(self, at_ms: int, count_ms: int) -> Samples | None:
         """The sound of `count_ms` from `at_ms` on: (count_ms * sample_rate / 1000,) int16. None if it is a hole."""
-        parts = [part for capture in self.captures if (part := self._part(capture, at_ms, count_ms)) is not None]
-        if not parts:
+        total: npt.NDArray[np.float32] | None = None
+        for capture in self.captures:
+            per_ms = capture.name.sample_rate // 1000
+            context_ms = 0 if capture.name.sample_rate == self.sample_rate else CONTEXT_MS
+            start, count = (at_ms - context_ms) * per_ms, (count_ms + 2 * context_ms) * per_ms
+            if not capture.has_data(start, count):
+                continue
+            if len(self.captures) == 1 and not context_ms:
+                return capture.read(start, count)
+            sound = capture.read(start, count).astype(np.float32)
+            if context_ms:
+                sound = resample(sound, capture.name.sample_rate, self.sample_rate)
+            total = sound if total is None else total + sound
+        if total is None:
             return None
-        if len(parts) == 1 and parts[0].dtype == np.int16:
-            return parts[0]
-        total = np.sum(parts, axis=0, dtype=np.float32)
         return np.clip(np.rint(total), -_FULL_SCALE - 1, _FULL_SCALE).astype(np.int16)
-
-    def _part(self, capture: Capture, at_ms: int, count_ms: int) -> npt.NDArray[np.int16 | np.float32] | None:
-        """What one file adds; None if nothing."""
-        per_ms = capture.name.sample_rate // 1000
-        same = capture.name.sample_rate == self.sample_rate
-        context_ms = 0 if same else CONTEXT_MS
-        start, count = (at_ms - context_ms) * per_ms, (count_ms + 2 * context_ms) * per_ms
-        if not capture.has_data(start, count):
-            return None
-        sound = capture.read(start, count)
-        if same:
-            return sound
-        return resample(sound.astype(np.float32), capture.name.sample_rate, self.sample_rate)

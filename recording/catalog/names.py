@@ -9,7 +9,9 @@ PART_SUFFIX: Final = ".part"
 CACHE: Final = "cache"
 
 _FOLDER: Final = re.compile(r"rec_([0-9a-f]{32})")
-_PUBLISHED: Final = re.compile(r"manifest\.json|audio\.wav|room\.flac|track-\d{1,6}\.flac|capture-[a-z0-9-]{1,40}\.wav")
+_PUBLISHED: Final = re.compile(
+    r"manifest\.json|audio\.wav|room\.flac|track-\d{1,6}\.flac|(?:mix|track-\d{1,6})-\d{4,5}\.wav"
+)
 _RENDERED: Final = re.compile(r"(?:audio|split-\d{1,6})\.(?:wav|flac|ogg|mp3)")
 
 
