@@ -20,6 +20,10 @@ BUSY_TIMEOUT_MS: Final = 2_000
 """How long a write waits for another process to release the file before it is given up."""
 
 
+# `json.dumps` would make an encoder for each value.
+_to_json: Final = json.JSONEncoder(separators=(",", ":"), allow_nan=False).encode
+
+
 def parse_url(url_or_path: str) -> URL:
     """Return the URL of an SQLite file from a URL or a path; `JournalUnavailable` for anything else."""
     url = make_url(url_or_path) if "://" in url_or_path else URL.create("sqlite", database=url_or_path)
@@ -75,7 +79,3 @@ def _begin(statement: str) -> Callable[[Connection], None]:
         connection.exec_driver_sql(statement)
 
     return begin
-
-
-def _to_json(value: Any) -> str:
-    return json.dumps(value, separators=(",", ":"), allow_nan=False)

@@ -4,15 +4,15 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any, Final
 
-from sqlalchemy import Connection, Row, and_, bindparam, func, insert, or_, select, update
+from sqlalchemy import Connection, Row, and_, bindparam, delete, func, insert, or_, select, update
 
 from server.conference import codec
 from server.conference.evolve import evolve
 from server.conference.log import LoggedEvent
 from server.conference.model import Conference, ConferenceState
-from server.conference.views import ConferenceSummary
+from server.conference.views import ConferenceSummary, summarize
 from server.journal.errors import SequenceConflict
-from server.journal.tables import conferences, events
+from server.journal.tables import conferences, deliveries, events, lanes
 
 _FOLLOWS: Final = and_(
     conferences.c.conference_id == bindparam("of"), conferences.c.last_sequence == bindparam("after_sequence")
@@ -58,6 +58,24 @@ def write(connection: Connection, summary: ConferenceSummary, entries: Sequence[
             for entry in entries
         ],
     )
+
+
+def take_back(connection: Connection, conference_id: str, entries: Sequence[LoggedEvent]) -> None:
+    """Undo `write`, with the deliveries of the same events, if it was done."""
+    ids = [entry.event_id for entry in entries]
+    of_these = and_(events.c.conference_id == conference_id, events.c.event_id.in_(ids))
+    if connection.execute(delete(events).where(of_these)).rowcount == 0:
+        return
+    connection.execute(
+        delete(deliveries).where(deliveries.c.conference_id == conference_id, deliveries.c.event_id.in_(ids))
+    )
+    left = fold(connection, conference_id)
+    if left is None:
+        connection.execute(delete(lanes).where(lanes.c.conference_id == conference_id))
+        connection.execute(delete(conferences).where(conferences.c.conference_id == conference_id))
+    else:
+        here = conferences.c.conference_id == conference_id
+        connection.execute(update(conferences).where(here).values(asdict(summarize(left))))
 
 
 def _update(connection: Connection, summary: ConferenceSummary, after_sequence: int) -> bool:

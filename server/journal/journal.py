@@ -5,8 +5,10 @@ What is written is decided elsewhere; that it is complete, in order and on disk 
 """
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from typing import Any, Final, TypeVar
 
 from sqlalchemy import Connection
@@ -15,7 +17,7 @@ from sqlalchemy.exc import IntegrityError
 from server.conference.log import LoggedEvent
 from server.conference.model import Conference
 from server.conference.views import ConferenceSummary, summarize
-from server.journal import history, idempotency, outbox, retention, waiting
+from server.journal import history, idempotency, outbox, recordings, retention, waiting
 from server.journal.database import BUSY_TIMEOUT_MS, make_engine, parse_url, prepare_schema
 from server.journal.errors import JournalUnavailable, SequenceConflict, unavailable_if_broken
 from server.journal.idempotency import RememberedAnswer
@@ -41,13 +43,15 @@ class Journal:
         self._where = str(self._url.database)
         self._write_engine = make_engine(self._url, writes=True, busy_timeout_ms=busy_timeout_ms)
         self._read_engine = make_engine(self._url, writes=False, busy_timeout_ms=busy_timeout_ms)
-        self._writer = Writer(self._write_engine, self._where)
+        self._writer = Writer(self._write_engine, self._where, self._in_loop)
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._reader = ThreadPoolExecutor(1, thread_name_prefix="journal-reader")
         self._closed = False
 
     async def open(self) -> None:
         """Create or check the file; `JournalTooNew` if a newer version wrote it."""
         await self._on_reader(self._prepare)
+        self._loop = asyncio.get_running_loop()
         self._writer.start()
 
     async def close(self) -> None:
@@ -77,10 +81,14 @@ class Journal:
 
         def write(connection: Connection) -> list[int]:
             history.write(connection, summary, entries)
+            recordings.write(connection, conference, entries)
             return outbox.put(connection, summary.conference_id, summary.project_id, told, deliveries)
 
+        def take_back(connection: Connection) -> None:
+            history.take_back(connection, summary.conference_id, entries)
+
         try:
-            return await self._write(write)
+            return await self._write(write, take_back)
         except IntegrityError as error:
             raise SequenceConflict(f"the log of {conference.conference_id}: {error.orig}") from error
 
@@ -185,8 +193,13 @@ class Journal:
         """Keep the first answer under an `Idempotency-Key` for 24 hours from `now` (Unix seconds)."""
         await self._write(lambda connection: idempotency.remember(connection, key, scope, answer, now))
 
-    async def _write(self, run: Callable[[Connection], T]) -> T:
-        return await asyncio.shield(asyncio.wrap_future(self._writer.submit(run)))
+    async def _write(
+        self, run: Callable[[Connection], T], take_back: Callable[[Connection], object] | None = None
+    ) -> T:
+        # Not `asyncio.wrap_future`: it wakes the loop for each write, not once for all that were committed together.
+        written: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        self._writer.submit(run, take_back).add_done_callback(partial(_pass_on, written))
+        return await written
 
     async def _read(self, run: Callable[[Connection], T]) -> T:
         def within_transaction() -> T:
@@ -200,6 +213,11 @@ class Journal:
             raise JournalUnavailable(f"the journal at {self._where} is closed")
         return await asyncio.get_running_loop().run_in_executor(self._reader, run)
 
+    def _in_loop(self, complete: Callable[[], None]) -> None:
+        assert self._loop is not None
+        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
+            self._loop.call_soon_threadsafe(complete)
+
     def _prepare(self) -> None:
         with unavailable_if_broken(self._where):
             prepare_schema(self._write_engine, self._url)
@@ -210,3 +228,14 @@ class Journal:
         # The last connection to go folds the write-ahead log into the file.
         self._read_engine.dispose()
         self._write_engine.dispose()
+
+
+def _pass_on(written: asyncio.Future[T], write: Future[T]) -> None:
+    """Tell who awaits a write what came of it, unless it was cancelled; within the event loop."""
+    if written.done():
+        return
+    failure = write.exception()
+    if failure is None:
+        written.set_result(write.result())
+    else:
+        written.set_exception(failure)

@@ -20,7 +20,7 @@ def migrate(connection: Connection, version: int) -> None:
 
 
 def _add_outbox(connection: Connection) -> None:
-    """1 to 2: deliveries and their lanes, the project of each event, conferences by when they ended."""
+    """1 to 2: deliveries and their lanes, the project of each event, conferences by when they ended, recordings."""
     for statement in _OUTBOX.split(";"):
         connection.exec_driver_sql(statement)
 
@@ -67,7 +67,33 @@ CREATE TABLE deliveries (
 CREATE INDEX deliveries_pending ON deliveries (lane_id, delivery_id) WHERE state = 'pending';
 CREATE INDEX deliveries_undelivered ON deliveries (project_id, delivery_id) WHERE state <> 'delivered';
 CREATE INDEX deliveries_by_project ON deliveries (project_id, delivery_id);
-CREATE INDEX deliveries_by_conference ON deliveries (conference_id, delivery_id)
+CREATE INDEX deliveries_by_conference ON deliveries (conference_id, delivery_id);
+CREATE TABLE recordings (
+    recording_id TEXT NOT NULL PRIMARY KEY,
+    conference_id TEXT NOT NULL,
+    project_id TEXT NOT NULL,
+    name TEXT NOT NULL,
+    source TEXT NOT NULL,
+    status TEXT NOT NULL,
+    started_at FLOAT NOT NULL,
+    stopped_at FLOAT,
+    duration_s FLOAT,
+    byte_size BIGINT,
+    reason TEXT,
+    recovered BOOLEAN NOT NULL,
+    lost_ms BIGINT NOT NULL,
+    trim BOOLEAN NOT NULL,
+    tracks BOOLEAN NOT NULL,
+    url TEXT,
+    manifest TEXT,
+    remote_url TEXT,
+    uploaded_at FLOAT,
+    deleted_at FLOAT
+);
+CREATE INDEX recordings_by_project ON recordings (project_id, started_at);
+CREATE INDEX recordings_by_conference ON recordings (conference_id, started_at);
+CREATE INDEX recordings_by_status ON recordings (status);
+CREATE INDEX recordings_by_upload ON recordings (uploaded_at)
 """
 
 STEPS: Final[Mapping[int, Callable[[Connection], None]]] = {1: _add_outbox}

@@ -138,6 +138,36 @@ Index(
 Index("deliveries_by_project", deliveries.c.project_id, deliveries.c.delivery_id)
 Index("deliveries_by_conference", deliveries.c.conference_id, deliveries.c.delivery_id)
 
+recordings: Final = Table(
+    "recordings",
+    metadata,
+    Column("recording_id", Text, primary_key=True),
+    Column("conference_id", Text, nullable=False),
+    Column("project_id", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("source", Text, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("started_at", Float, nullable=False),
+    Column("stopped_at", Float),
+    Column("duration_s", Float),
+    Column("byte_size", BigInteger),
+    Column("reason", Text),
+    Column("recovered", Boolean, nullable=False),
+    Column("lost_ms", BigInteger, nullable=False),
+    Column("trim", Boolean, nullable=False),
+    Column("tracks", Boolean, nullable=False),
+    Column("url", Text),
+    Column("manifest", Text),
+    Column("remote_url", Text),
+    Column("uploaded_at", Float),
+    Column("deleted_at", Float),
+    Index("recordings_by_project", "project_id", "started_at"),
+    Index("recordings_by_conference", "conference_id", "started_at"),
+    Index("recordings_by_status", "status"),
+    Index("recordings_by_upload", "uploaded_at"),
+)
+"""A row for each recording. Times are Unix seconds. There is no foreign key: a recording outlives its events."""
+
 idempotency: Final = Table(
     "idempotency",
     metadata,
