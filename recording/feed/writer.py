@@ -14,11 +14,12 @@ from numpy.typing import NDArray
 
 from recording.catalog.feeds import MOST_TRACKS, RING_AT, TRACK_BYTES, WORDS_BYTES
 from recording.feed import layout as at
-from recording.feed.layout import NO_TRACK, TICKS_PER_SECOND, fence, open_feed, padded
+from recording.feed.layout import NO_TRACK, TICKS_PER_SECOND, FeedError, fence, open_feed, padded
 
 LOUDEST: Final = np.float32(32767)
 SOFTEST: Final = np.float32(-32768)
 _MOST_MARK_BYTES: Final = 4096
+_MOST: Final = 1 << 62
 
 
 class Voices(NamedTuple):
@@ -43,7 +44,8 @@ class FeedWriter:
         ring = np.frombuffer(self._memory, np.uint8, self._capacity, RING_AT)
         self._samples = ring.view(np.int16)
         self._numbers = ring.view(np.uint32)
-        self._write, self._base = self._words[at.AT_WRITE], self._words[at.AT_BASE]
+        # Kept here and only told to the other end, which may write there what it wants.
+        self._write, self._base, self._dropped, self._lost, self._ticks, self._began_ns = self._left_by_another()
         self._waiting: deque[bytes] = deque()
         """Marks for which there was no room yet."""
         self.tracks: dict[str, int] = {}
@@ -53,29 +55,30 @@ class FeedWriter:
     @property
     def began_ns(self) -> int:
         """When tick 0 was, CLOCK_MONOTONIC; 0 if it was not yet."""
-        return self._words[at.AT_BEGAN_NS]
+        return self._began_ns
 
     @began_ns.setter
     def began_ns(self, value: int) -> None:
-        self._words[at.AT_BEGAN_NS] = value
+        self._began_ns = self._words[at.AT_BEGAN_NS] = value
 
     @property
     def ticks(self) -> int:
         """Ticks that are over; also the number of the next one."""
-        return self._words[at.AT_TICKS]
+        return self._ticks
 
     @ticks.setter
     def ticks(self, value: int) -> None:
-        self._words[at.AT_TICKS] = value
+        self._ticks = self._words[at.AT_TICKS] = value
 
     @property
     def dropped(self) -> int:
         """Ticks for which there was no room."""
-        return self._words[at.AT_DROPPED]
+        return self._dropped
 
     def lose(self, ticks: int) -> None:
         """Count ticks that the mixer left out because it was late."""
-        self._words[at.AT_LOST] += ticks
+        self._lost += ticks
+        self._words[at.AT_LOST] = self._lost
 
     def reopen(self) -> None:
         """Another writer closed it, or it is new: there is more to come."""
@@ -131,15 +134,11 @@ class FeedWriter:
             length += at.GROUP.size + padded(4 * count) + padded(2 * group.rate // TICKS_PER_SECOND * count)
         offset = -1 if self._waiting else self._reserve(length)
         if offset < 0:
-            self._words[at.AT_DROPPED] += 1
+            self._dropped += 1
+            self._words[at.AT_DROPPED] = self._dropped
             return False
-        words = self._words
-        dropped, lost = words[at.AT_DROPPED], words[at.AT_LOST]
-        at.FRAME_HEAD.pack_into(
-            self._memory,
-            RING_AT + offset,
-            *(at.FRAME, length, tick, dropped, lost, rate, samples, len(voices), 0),
-        )
+        head = (at.FRAME, length, tick, self._dropped, self._lost, rate, samples, len(voices), 0)
+        at.FRAME_HEAD.pack_into(self._memory, RING_AT + offset, *head)
         offset += at.FRAME_HEAD.size
         if room is not None:
             np.copyto(self._samples[offset // 2 : offset // 2 + samples], room, casting="unsafe")
@@ -201,6 +200,13 @@ class FeedWriter:
         fence()
         self._write += length
         self._words[at.AT_WRITE] = self._write
+
+    def _left_by_another(self) -> list[int]:
+        words = (at.AT_WRITE, at.AT_BASE, at.AT_DROPPED, at.AT_LOST, at.AT_TICKS, at.AT_BEGAN_NS)
+        values = [self._words[word] for word in words]
+        if max(values) > _MOST:
+            raise FeedError("numbers that no writer leaves")
+        return values
 
     def _read_directory(self) -> None:
         """The tracks that another writer gave indices to; what is no call id ends the list."""
