@@ -16,9 +16,13 @@ install() {
     .venv/bin/python -m pip install -qq --disable-pip-version-check --no-input --constraint requirements.lock "$@"
 }
 
-install --editable '.[dev]'
+install --editable '.[dev,postgres]'
 
 # PESQ comes as C source only. A machine that cannot compile it does without: the tests that need it are skipped.
 if ! command -v cc >/dev/null 2>&1 || ! install --editable '.[quality]' 2>/dev/null; then
     echo "PESQ could not be built (it needs a C compiler and Python's headers): tests that use it will be skipped."
+fi
+
+if ! install --editable '.[postgres-server]' 2>/dev/null; then
+    echo "There is no PostgreSQL to be had for this machine: tests that use it will be skipped."
 fi
