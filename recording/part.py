@@ -14,7 +14,7 @@ from typing import Final
 
 from recording.capture import CaptureName
 from recording.catalog.manifest import FILE_NAME as MANIFEST
-from recording.catalog.manifest import Manifest, PublishedFile, PublishedTrack
+from recording.catalog.manifest import Manifest, PublishedFile
 from recording.catalog.names import PART_SUFFIX
 from recording.disk import names_in, open_file, open_folder, replace_with, unlink_if_there
 from recording.journal import FILE_NAME as JOURNAL
@@ -109,7 +109,7 @@ class PartFolder:
     def holds(self, manifest: Manifest) -> bool:
         """Whether every file is there as the manifest says; reads them all."""
         try:
-            return all(self.measured(file.name, 0).sha256 == file.sha256 for file in all_files(manifest))
+            return all(self.measured(file.name, 0).sha256 == file.sha256 for file in manifest.all_files())
         except FileNotFoundError:
             return False
 
@@ -119,7 +119,7 @@ class PartFolder:
         unlink_if_there(_RESERVE, self.fd)
         self.sync()
         replace_with(manifest.dump(), MANIFEST, self.fd)
-        kept = {file.name for file in all_files(manifest)} | {MANIFEST}
+        kept = {file.name for file in manifest.all_files()} | {MANIFEST}
         # The journal goes last: its lock says that somebody is at it.
         for name in sorted(names_in(self.fd), key=lambda name: name == JOURNAL):
             if name not in kept:
@@ -134,10 +134,3 @@ class PartFolder:
     def close(self) -> None:
         """Give the descriptor back."""
         os.close(self.fd)
-
-
-def all_files(manifest: Manifest) -> list[PublishedFile | PublishedTrack]:
-    """All that a manifest lists."""
-    files = manifest.files
-    mixed: list[PublishedFile | PublishedTrack] = [file for file in (files.audio, files.room) if file is not None]
-    return [*mixed, *files.tracks, *files.captures]

@@ -5,6 +5,16 @@ the recorder, repair and rendering in child processes.
 """
 
 from recording.catalog.checking import MalformedError
+from recording.catalog.children import (
+    FORMATS,
+    Format,
+    NothingToRenderError,
+    render_command,
+    render_path,
+    rendered_name,
+    repair_command,
+)
+from recording.catalog.folder import Listed, RecordingsFolder
 from recording.catalog.manifest import (
     Files,
     Gap,
@@ -36,18 +46,24 @@ from recording.catalog.messages import (
     load_report,
 )
 from recording.catalog.names import folder_name, recording_id_of
+from recording.catalog.retention import Kept, to_delete
 
 __all__ = [
+    "FORMATS",
     "Failed",
     "FailureReason",
     "Files",
     "Finish",
     "Finished",
+    "Format",
     "Gap",
+    "Kept",
+    "Listed",
     "MalformedError",
     "Manifest",
     "Note",
     "NoteKind",
+    "NothingToRenderError",
     "Pause",
     "Progress",
     "PublishedFile",
@@ -56,6 +72,7 @@ __all__ = [
     "RecorderCommand",
     "RecorderConfig",
     "RecorderReport",
+    "RecordingsFolder",
     "Span",
     "Started",
     "Status",
@@ -67,4 +84,9 @@ __all__ = [
     "load_config",
     "load_report",
     "recording_id_of",
+    "render_command",
+    "render_path",
+    "rendered_name",
+    "repair_command",
+    "to_delete",
 ]

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final, Literal
 
 from recording.catalog.checking import MalformedError, build
+from recording.catalog.names import is_published_file
 
 FILE_NAME: Final = "manifest.json"
 
@@ -127,6 +128,12 @@ class Manifest:
     lost_ms: int = 0
     """What a recovered recording had heard but not yet written when it was cut off."""
 
+    def all_files(self) -> list[PublishedFile | PublishedTrack]:
+        """All that it lists."""
+        files = self.files
+        mixed: list[PublishedFile | PublishedTrack] = [file for file in (files.audio, files.room) if file is not None]
+        return [*mixed, *files.tracks, *files.captures]
+
     def dump(self) -> bytes:
         """As it is in the file."""
         return json.dumps(asdict(self), ensure_ascii=False, indent=1).encode() + b"\n"
@@ -138,7 +145,11 @@ class Manifest:
             value = json.loads(content)
         except ValueError as error:
             raise MalformedError(f"the manifest is not JSON: {error}") from None
-        return build(Manifest, value)
+        manifest = build(Manifest, value)
+        for file in manifest.all_files():
+            if not is_published_file(file.name):
+                raise MalformedError(f"the manifest lists a file that is none of ours: {file.name!r}")
+        return manifest
 
     @staticmethod
     def load(path: Path) -> "Manifest":
