@@ -18,9 +18,10 @@ from server.conference.log import LoggedEvent
 from server.conference.model import Conference
 from server.conference.views import ConferenceSummary, summarize
 from server.journal import history, idempotency, outbox, recordings, retention, waiting
-from server.journal.database import BUSY_TIMEOUT_MS, make_engine, parse_url, prepare_schema
+from server.journal.database import BUSY_TIMEOUT_MS, make_engine, parse_url, place, prepare_schema
 from server.journal.errors import JournalUnavailable, SequenceConflict, unavailable_if_broken
 from server.journal.idempotency import RememberedAnswer
+from server.journal.recording_rows import RecordingRows
 from server.journal.writer import Writer
 from server.webhooks.model import Delivery, DeliveryRecord, DeliveryState, LaneDue, NewDelivery, Settled
 
@@ -29,8 +30,8 @@ T = TypeVar("T")
 DEFAULT_LIMIT: Final = 1_000
 
 
-class Journal:
-    """The log of one server.
+class Journal(RecordingRows):
+    """The log of one server, and the `Outbox` of its webhooks.
 
     `open` comes first and `close` last. Every method raises `JournalUnavailable` if the database cannot be
     used; after that it may be tried again. A write that was begun is finished even if the task that awaits it
@@ -38,9 +39,9 @@ class Journal:
     """
 
     def __init__(self, url: str, *, busy_timeout_ms: int = BUSY_TIMEOUT_MS) -> None:
-        """`url` is an SQLAlchemy URL of an SQLite file, or its path; nothing is touched before `open`."""
+        """`url` is that of an SQLite file, or its path, or of a PostgreSQL database; it is not touched before `open`."""
         self._url = parse_url(url)
-        self._where = str(self._url.database)
+        self._where = place(self._url)
         self._write_engine = make_engine(self._url, writes=True, busy_timeout_ms=busy_timeout_ms)
         self._read_engine = make_engine(self._url, writes=False, busy_timeout_ms=busy_timeout_ms)
         self._writer = Writer(self._write_engine, self._where, self._in_loop)
@@ -49,13 +50,13 @@ class Journal:
         self._closed = False
 
     async def open(self) -> None:
-        """Create or check the file; `JournalTooNew` if a newer version wrote it."""
+        """Create or check the tables; `JournalTooNew` if a newer version made them."""
         await self._on_reader(self._prepare)
         self._loop = asyncio.get_running_loop()
         self._writer.start()
 
     async def close(self) -> None:
-        """Finish the writes that wait and close the file. May be called twice, and without `open`."""
+        """Finish the writes that wait and close the database. May be called twice, and without `open`."""
         if self._closed:
             return
         self._closed = True
@@ -86,6 +87,8 @@ class Journal:
 
         def take_back(connection: Connection) -> None:
             history.take_back(connection, summary.conference_id, entries)
+            left = history.fold(connection, summary.conference_id)
+            recordings.take_back(connection, summary.conference_id, left)
 
         try:
             return await self._write(write, take_back)

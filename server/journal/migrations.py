@@ -69,7 +69,7 @@ CREATE INDEX deliveries_undelivered ON deliveries (project_id, delivery_id) WHER
 CREATE INDEX deliveries_by_project ON deliveries (project_id, delivery_id);
 CREATE INDEX deliveries_by_conference ON deliveries (conference_id, delivery_id);
 CREATE TABLE recordings (
-    recording_id TEXT NOT NULL PRIMARY KEY,
+    recording_id TEXT NOT NULL,
     conference_id TEXT NOT NULL,
     project_id TEXT NOT NULL,
     name TEXT NOT NULL,
@@ -88,7 +88,8 @@ CREATE TABLE recordings (
     manifest TEXT,
     remote_url TEXT,
     uploaded_at FLOAT,
-    deleted_at FLOAT
+    deleted_at FLOAT,
+    PRIMARY KEY (recording_id)
 );
 CREATE INDEX recordings_by_project ON recordings (project_id, started_at);
 CREATE INDEX recordings_by_conference ON recordings (conference_id, started_at);

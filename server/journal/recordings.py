@@ -7,7 +7,7 @@ transaction.
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
-from sqlalchemy import Connection, Row, and_, insert, or_, select, update
+from sqlalchemy import Connection, Row, and_, delete, insert, or_, select, update
 
 from recording.catalog import Manifest
 from server.conference.events import ConferenceEnded, RecordingStarted
@@ -32,6 +32,17 @@ def write(connection: Connection, conference: Conference, entries: Sequence[Logg
         row = recordings.c.recording_id == recording.recording_id
         if connection.execute(update(recordings).where(row).values(changed)).rowcount == 0:
             connection.execute(insert(recordings).values(_fixed(conference, recording) | changed))
+
+
+def take_back(connection: Connection, conference_id: str, left: Conference | None) -> None:
+    """Undo `write`: make the rows say what a conference's log says that some of its last events were taken out of."""
+    kept = () if left is None else left.recordings
+    ids = [recording.recording_id for recording in kept]
+    of_conference = recordings.c.conference_id == conference_id
+    connection.execute(delete(recordings).where(of_conference, recordings.c.recording_id.not_in(ids)))
+    for recording in kept:
+        row = recordings.c.recording_id == recording.recording_id
+        connection.execute(update(recordings).where(row).values(_values(recording)))
 
 
 def keep_manifest(connection: Connection, recording_id: str, content: str) -> None:
