@@ -5,7 +5,8 @@ disk. Where a client begins is decided in `service_events`, how events look on t
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
@@ -28,6 +29,9 @@ class Bell:
     def __init__(self) -> None:
         self._strike = asyncio.Event()
         self._closed = False
+        self._listeners = 0
+        self._alone = asyncio.Event()
+        self._alone.set()
 
     @property
     def strike(self) -> asyncio.Event:
@@ -48,6 +52,22 @@ class Bell:
         """Ring for the last time: readers end once they have read everything."""
         self._closed = True
         self.ring()
+
+    @contextmanager
+    def heard(self) -> Iterator[None]:
+        """Count one who listens."""
+        self._listeners += 1
+        self._alone.clear()
+        try:
+            yield
+        finally:
+            self._listeners -= 1
+            if not self._listeners:
+                self._alone.set()
+
+    async def left_alone(self) -> None:
+        """Return when nobody listens."""
+        await self._alone.wait()
 
 
 class Log(Protocol):
@@ -88,32 +108,35 @@ async def wait_for(event: asyncio.Event, at_most_s: float) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Reader:
-    """Follows the events of a project. Nothing of it has to be closed."""
+    """Follows the events of a project."""
 
     source: Log
     bell: Bell
     monotonic: Callable[[], float]
     wait: Wait = wait_for
 
-    async def batches(self, project_id: str, after_position: int, only: Only = EVERYTHING) -> AsyncIterator[list[Json]]:
+    async def batches(
+        self, project_id: str, after_position: int, only: Only = EVERYTHING
+    ) -> AsyncGenerator[list[Json]]:
         """Yield events in order as they are written; an empty batch is a sign of life after `KEEP_ALIVE_S` without.
 
         Ends when the bell is closed and all was read, or when the log cannot be read.
         """
         position, silent_until = after_position, self.monotonic() + KEEP_ALIVE_S
-        while True:
-            strike, last_look = self.bell.strike, self.bell.closed
-            try:
-                found = await self.source.live_events(project_id, position, BATCH)
-            except JournalUnavailable as error:
-                log.warning("live_events_cut_short", reason=str(error))
-                return
-            position = found[-1][0] if found else position
-            wanted = [event for _, event in found if only.wants(event)]
-            if wanted or self.monotonic() >= silent_until:
-                yield wanted
-                silent_until = self.monotonic() + KEEP_ALIVE_S
-            if not found:
-                if last_look:
+        with self.bell.heard():
+            while True:
+                strike, last_look = self.bell.strike, self.bell.closed
+                try:
+                    found = await self.source.live_events(project_id, position, BATCH)
+                except JournalUnavailable as error:
+                    log.warning("live_events_cut_short", reason=str(error))
                     return
-                await self.wait(strike, max(0.0, silent_until - self.monotonic()))
+                position = found[-1][0] if found else position
+                wanted = [event for _, event in found if only.wants(event)]
+                if wanted or self.monotonic() >= silent_until:
+                    yield wanted
+                    silent_until = self.monotonic() + KEEP_ALIVE_S
+                if not found:
+                    if last_look:
+                        return
+                    await self.wait(strike, max(0.0, silent_until - self.monotonic()))

@@ -4,7 +4,7 @@ A project follows, sees and repeats its own events only. What is written of an e
 and when deliveries are sent by the sender.
 """
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -33,7 +33,7 @@ class Feed:
     """Events between the last one the client knows and the first of the feed may be missing."""
     after: str
     """Id of the event before the first of the feed: with it, who has seen none yet can resume."""
-    batches: AsyncIterator[list[Json]]
+    batches: AsyncGenerator[list[Json]]
     """As `Reader.batches` gives them."""
 
 
@@ -119,6 +119,8 @@ async def replay(context: Context, project_id: str, reference: str, again: Again
             context.webhooks.notify(await context.journal.add_deliveries(conference.conference_id, deliveries, now))
     except JournalUnavailable as error:
         raise ParleyError("journal_unavailable", "nothing can be queued now; nothing is sent again") from error
+    except LookupError as error:
+        raise ParleyError("not_found", f"the events of the conference {reference!r} are no longer kept") from error
     return len(deliveries)
 
 

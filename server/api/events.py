@@ -6,9 +6,11 @@ events were missed. What is sent, and from where on, is `service_events`' affair
 
 import json
 from collections.abc import AsyncIterator
+from contextlib import aclosing
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Header, Query
+from fastapi.responses import StreamingResponse
 from fastapi.sse import EventSourceResponse, format_sse_event
 
 from server.api import examples
@@ -39,7 +41,8 @@ _EXAMPLE: Final = (GAP + frame(examples.EVENT) + KEEP_ALIVE).decode()
 @router.get(
     "",
     summary="Follow events live",
-    response_class=EventSourceResponse,
+    # With EventSourceResponse here, FastAPI would take the function for a generator, and send 200 before it has run.
+    response_class=StreamingResponse,
     responses={
         200: {
             "description": "Server-sent events, each the JSON of an EVENT under its id, until the client goes away",
@@ -84,5 +87,6 @@ async def follow_events(
 async def _frames(feed: Feed) -> AsyncIterator[bytes]:
     if feed.gap:
         yield GAP
-    async for batch in feed.batches:
-        yield b"".join(map(frame, batch)) if batch else KEEP_ALIVE
+    async with aclosing(feed.batches) as batches:
+        async for batch in batches:
+            yield b"".join(map(frame, batch)) if batch else KEEP_ALIVE

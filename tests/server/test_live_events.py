@@ -157,6 +157,20 @@ async def test_when_the_bell_is_closed_a_reader_reads_to_the_end_and_ends() -> N
     assert late.reading.done() and len(late.ids) == BATCH + 2
 
 
+async def test_the_bell_knows_when_nobody_listens_any_more() -> None:
+    log, time = Log(), VirtualTime()
+    await log.bell.left_alone()
+    staying, going = Client(log, time), Client(log, time)
+    await settle()
+    leaving = asyncio.get_running_loop().create_task(log.bell.left_alone())
+    going.reading.cancel()
+    await settle()
+    assert not leaving.done()
+    log.bell.close()
+    await settle()
+    assert staying.reading.done() and leaving.done()
+
+
 async def test_a_log_that_cannot_be_read_ends_the_reading() -> None:
     log, time = Log(), VirtualTime()
     client = Client(log, time)

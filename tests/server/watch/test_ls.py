@@ -8,8 +8,8 @@ import pytest
 
 from server import cli
 from server.watch import listing
-from tests.server.watch.served import served
 from tests.support.api import Api
+from tests.support.served import served
 
 
 @pytest.fixture

@@ -12,24 +12,31 @@ from typing import Any
 import pytest
 
 from server.caller.errors import NoAnswerError, RefusedError
+from server.watch.follower import Audience
 from server.watch.watch import follow
-from tests.server.watch.served import served
 from tests.support.api import Api
+from tests.support.served import served
 
 
 class Scripted:
-    """A follower whose polls are written down beforehand; after the last it has finished."""
+    """A follower whose connections are written down beforehand: what is told over each, and how it ends."""
 
-    def __init__(self, *polls: list[int] | Exception) -> None:
-        self._polls = list(polls)
-        self.finished = False
+    def __init__(self, *connections: list[Any]) -> None:
+        self._connections = list(connections)
 
-    def poll(self) -> list[int]:
-        outcome = self._polls.pop(0)
-        self.finished = not self._polls
-        if isinstance(outcome, Exception):
-            raise outcome
-        return outcome
+    def follow(self, audience: Audience) -> None:
+        for happening in self._connections.pop(0):
+            if isinstance(happening, Exception):
+                raise happening
+            if happening == "connected":
+                audience.connected()
+            elif happening == "gap":
+                audience.missed()
+            else:
+                audience.event(happening)
+
+
+GONE = NoAnswerError("gone")
 
 
 def run(follower: Any) -> tuple[list[Any], list[float]]:
@@ -39,26 +46,41 @@ def run(follower: Any) -> tuple[list[Any], list[float]]:
     return told, pauses
 
 
-def test_tells_in_order_and_pauses_between_polls() -> None:
-    assert run(Scripted([1, 2], [], [3])) == ([1, 2, 3], [1.0, 1.0])
+def test_tells_in_order_until_the_follower_has_finished() -> None:
+    assert run(Scripted(["connected", 1, 2, 3])) == ([1, 2, 3], [])
 
 
-@pytest.mark.parametrize("trouble", [NoAnswerError("gone"), RefusedError("draining", 503)])
+@pytest.mark.parametrize("trouble", [GONE, RefusedError("draining", 503)])
 def test_waits_for_a_server_that_went_away_and_says_so_once(
     capsys: pytest.CaptureFixture[str], trouble: Exception
 ) -> None:
-    told, pauses = run(Scripted([1], trouble, trouble, [2], [3]))
-    assert (told, len(pauses)) == ([1, 2, 3], 4)
+    told, pauses = run(Scripted(["connected", 1, trouble], [trouble], [trouble], ["connected", 2, 3]))
+    assert (told, pauses) == ([1, 2, 3], [1.0, 1.0, 1.0])
     assert capsys.readouterr().err.splitlines() == [
         "The server does not answer; waiting for it.",
         "The server is back.",
     ]
 
 
-@pytest.mark.parametrize("polls", [(NoAnswerError("nobody there"),), ([1], RefusedError("no such key", 401))])
-def test_what_waiting_cannot_mend_ends_it(polls: tuple[Any, ...]) -> None:
+def test_says_each_time_that_the_server_went_away_and_that_events_were_missed(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    run(Scripted(["connected", GONE], ["connected", "gap", GONE], ["connected"]))
+    assert capsys.readouterr().err.splitlines() == [
+        "The server does not answer; waiting for it.",
+        "The server is back.",
+        "Some events were missed: the server no longer has them.",
+        "The server does not answer; waiting for it.",
+        "The server is back.",
+    ]
+
+
+@pytest.mark.parametrize(
+    "connections", [([NoAnswerError("nobody there")],), (["connected", 1, RefusedError("no such key", 401)],)]
+)
+def test_what_waiting_cannot_mend_ends_it(connections: tuple[Any, ...]) -> None:
     with pytest.raises((NoAnswerError, RefusedError)):
-        run(Scripted(*polls, []))
+        run(Scripted(*connections))
 
 
 async def watching(url: str, *arguments: str) -> subprocess.Popen[str]:

@@ -14,7 +14,7 @@ from tests.support.api import Api
 
 @asynccontextmanager
 async def served(api: Api, port: int = 0) -> AsyncIterator[str]:
-    """Serve `api` on loopback; yield its URL."""
+    """Serve `api` on loopback; yield its URL. At the end open connections are cut, streams too."""
     with socket.socket() as listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(("127.0.0.1", port))
@@ -26,3 +26,6 @@ async def served(api: Api, port: int = 0) -> AsyncIterator[str]:
         finally:
             http.should_exit = http.force_exit = True
             await serving
+            for connection in list(http.server_state.connections):
+                connection.transport.abort()
+            await asyncio.gather(*http.server_state.tasks, return_exceptions=True)
