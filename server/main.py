@@ -29,8 +29,11 @@ from server.prompts.guarded import GuardedFetcher
 from server.prompts.library import PromptLibrary
 from server.service import Service
 from server.settings import Settings, SettingsError
+from server.signing_secret import signing_secret
 from server.tasks import Tasks
 from server.urls.client import GuardedClient
+from server.webhooks.schedule import waits_of
+from server.webhooks.sender import Sender
 
 log = structlog.get_logger(__name__)
 
@@ -100,9 +103,13 @@ def only_user_of(data_dir: Path) -> Iterator[None]:
 
 async def serve(settings: Settings, listener: socket.socket) -> int:
     """Run the API and the service until a signal ends them; return the exit code."""
+    secret = signing_secret(settings)
     async with contextlib.aclosing(GuardedClient(settings.url_allowance)) as urls:
         prompts = PromptLibrary(ClipStore(GuardedFetcher(urls)))
-        service = Service(settings, clock, Journal(settings.database_url), Mixers(), prompts)
+        journal = Journal(settings.database_url)
+        waits_s = waits_of(settings.webhook_schedule)
+        webhooks = Sender(journal, urls, clock, secret=secret, waits_s=waits_s)
+        service = Service(settings, clock, journal, Mixers(), prompts, webhooks)
         return await _serve(service, settings, listener)
 
 

@@ -28,6 +28,7 @@ from server.journal import Journal
 from server.live_events import Only
 from server.mixers.ports import MediaPorts
 from server.mixers.supervisor import Mixers
+from server.retention import Retention
 from server.service_calls import NewCall, create_call, finish_call
 from server.service_context import Clock, Context
 from server.service_joining import Joined, Joining, Wish
@@ -38,19 +39,25 @@ from server.service_steps import consider, write
 from server.settings import Settings
 from server.tasks import Tasks
 from server.webhooks.model import DeliveryRecord
+from server.webhooks.sender import Sender
 
 T = TypeVar("T")
 
 log = structlog.get_logger(__name__)
 
-STOP_S: Final = 8.0
+STOP_S: Final = 5.0
 """Time for ending all conferences properly before mixers are stopped regardless."""
+LAST_EVENTS_S: Final = 1.0
+"""Time for whoever follows events to read the last of them, once everything else has stopped."""
 
 
 class Service:
     """The use cases. Every method that acts for a request raises `ParleyError`."""
 
-    def __init__(self, settings: Settings, clock: Clock, journal: Journal, mixers: Mixers, prompts: Prompts) -> None:
+    def __init__(
+        self, settings: Settings, clock: Clock, journal: Journal, mixers: Mixers, prompts: Prompts, webhooks: Sender
+    ) -> None:
+        """`webhooks` sends what is in the journal's outbox."""
         calls, tasks = Calls(), Tasks()
         bind_ip = LOOPBACK if settings.loopback_media else "0.0.0.0"
         lobby = Lobby(
@@ -72,6 +79,7 @@ class Service:
             origin=Origin(node_id=socket.gethostname(), space_id="parley"),
             tasks=tasks,
             prompts=prompts,
+            webhooks=webhooks,
             calls=calls,
         )
         self._news = NewsDesk(self.context)
@@ -94,6 +102,9 @@ class Service:
                 await write(context, after, entries)
         await context.mixers.start()
         await context.lobby.start()
+        retention = Retention(context.journal, context.clock.now, context.settings.events_retention_days)
+        context.housekeeping.spawn(retention.run(), "retention")
+        context.webhooks.start()
         context.ready = True
 
     def unready(self) -> list[str]:
@@ -125,12 +136,19 @@ class Service:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(STOP_S):
                 await self._end_all()
+        context.bell.close()
+        telling = context.tasks.spawn(context.webhooks.stop(), "last webhooks")
         await context.lobby.stop()
+        await telling
+        await context.housekeeping.cancel_all()
         await context.tasks.cancel_all()
         for call in context.calls:
             finish_call(context, call, "server_stopped")
         await context.prompts.close()
         await context.mixers.stop()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(LAST_EVENTS_S):
+                await context.bell.left_alone()
         await context.journal.close()
         log.info("stopped")
 

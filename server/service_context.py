@@ -10,9 +10,11 @@ from uuid import uuid4
 
 from server.calls.lobby import Lobby
 from server.calls.registry import Calls
+from server.conference.callbacks import Callback
 from server.conference.wire import Origin
-from server.errors import ParleyError
+from server.errors import ParleyError, invalid
 from server.journal import Journal
+from server.live_events import Bell
 from server.mixers.ports import MediaPorts
 from server.mixers.supervisor import Mixers
 from server.service_live import LiveConferences
@@ -21,6 +23,8 @@ from server.settings import Settings
 from server.tasks import Tasks
 from server.urls.check import check_url
 from server.urls.errors import UrlRefused
+from server.webhooks.fragments import split_overrides
+from server.webhooks.sender import Sender
 
 
 class Clock(Protocol):
@@ -52,8 +56,15 @@ class Context:
     lobby: Lobby
     origin: Origin
     tasks: Tasks
+    """Work that comes to an end by itself."""
     prompts: Prompts
+    webhooks: Sender
+    """Delivers what is written; told after each write that there is something."""
+    bell: Bell = field(default_factory=Bell)
+    """Rings after each write, for live readers."""
     new_id: Callable[[], str] = new_id
+    housekeeping: Tasks = field(default_factory=Tasks)
+    """Work that goes on as long as the server does."""
     calls: Calls = field(default_factory=Calls)
     live: LiveConferences = field(default_factory=LiveConferences)
     ready: bool = False
@@ -74,6 +85,16 @@ class Context:
             check_url(url, self.settings.url_allowance)
         except UrlRefused as error:
             raise ParleyError(error.code, f"{field}: {error.detail}", fields=((field, error.detail),)) from error
+
+    def check_callback(self, field: str, callback: Callback | None) -> None:
+        """Raise `ParleyError` if a callback's URL, or the overrides in its fragment, cannot be used."""
+        if callback is None:
+            return
+        self.check_url(field, callback.url)
+        try:
+            split_overrides(callback.url)
+        except ValueError as error:
+            raise invalid(field, str(error)) from error
 
     def check_ready(self) -> None:
         """Raise `ParleyError` while the server is starting or stopping."""

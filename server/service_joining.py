@@ -13,6 +13,7 @@ from mixer.protocol import MixerConfig, Playout
 from server.calls import legs
 from server.calls.model import Call, CallState
 from server.conference import directives
+from server.conference.callbacks import Callback
 from server.conference.commands import AnnouncementReport, End, HangUp, Join, Report
 from server.conference.events import Event
 from server.conference.model import BeepMode, Conference, EndReason, LeftReason, Participant
@@ -45,6 +46,8 @@ class Wish:
     min_participants_to_start: int | None = None
     region: str | None = None
     playout: Playout = field(default_factory=Playout)
+    callback: Callback | None = None
+    recording_callback: Callback | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +61,12 @@ class Joined:
     def participant(self) -> Participant:
         """The call's stay."""
         return self.conference.participants[self.call.call_id]
+
+
+def _check_urls(context: Context, wish: Wish) -> None:
+    context.check_url("wait_url", wish.wait_url)
+    context.check_callback("status_callback", wish.callback)
+    context.check_callback("recording_status_callback", wish.recording_callback)
 
 
 class Joining:
@@ -80,7 +89,7 @@ class Joining:
         """Bring a call that is up into a conference. Raises `ParleyError`."""
         context = self._context
         context.check_ready()
-        context.check_url("wait_url", wish.wait_url)
+        _check_urls(context, wish)
         call = context.calls.get(project_id, call_id)
         async with context.live.locked((project_id, wish.name)):
             # The call's lock guards it in the lobby; once in the conference, the name's lock does.
@@ -101,7 +110,7 @@ class Joining:
         """Make a call and bring it into a conference; it ends when it leaves. Raises `ParleyError`."""
         context = self._context
         context.check_ready()
-        context.check_url("wait_url", wish.wait_url)
+        _check_urls(context, wish)
         call = make_call(context, new, one_request=True)
         async with context.live.locked((new.project_id, wish.name)):
             live, events = await self._enter(call, wish)
@@ -164,6 +173,8 @@ class Joining:
             max_participants=wish.max_participants,
             region=wish.region,
             default_region=settings.region,
+            callback=wish.callback,
+            recording_callback=wish.recording_callback,
         )
 
     async def _new_live(self, conference: Conference) -> Live:

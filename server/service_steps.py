@@ -36,6 +36,7 @@ from server.service_calls import finish_call
 from server.service_context import Context
 from server.service_live import Live
 from server.service_speech import unnoticed
+from server.webhooks.plan import plan
 
 log = structlog.get_logger(__name__)
 
@@ -103,11 +104,14 @@ def consider(
 
 async def write(context: Context, conference: Conference, entries: Sequence[LoggedEvent]) -> None:
     """Append to the journal; raise `ParleyError` if that cannot be done now."""
+    deliveries = plan(conference.settings, [entry.wire for entry in entries])
     try:
-        await context.journal.append(conference, entries)
+        lane_ids = await context.journal.append(conference, entries, deliveries)
     except JournalUnavailable as error:
         log.error("journal_unavailable", reason=str(error), conference_id=conference.conference_id)
         raise ParleyError("journal_unavailable", "events cannot be written now; nothing was changed") from error
+    context.bell.ring()
+    context.webhooks.notify(lane_ids)
     for entry in entries:
         log.info(
             "conference_event",

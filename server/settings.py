@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from ipaddress import AddressValueError, IPv4Address, ip_address
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
@@ -26,7 +27,7 @@ CLIENT_NAMES: Final = {"PARLEY_API_KEY"}
 """For callers of the server; a shell that has them set may start one too."""
 MAX_PARTICIPANTS: Final = 100_000
 
-LATER: Final = ("relay_port", "tls_cert", "tls_key", "webhook_schedule")
+LATER: Final = ("relay_port", "tls_cert", "tls_key")
 """Settings whose feature is not in this version: accepted and checked, then answered with a warning."""
 
 
@@ -102,6 +103,13 @@ def _schedule(value: object) -> object:
     return seconds
 
 
+def _public_url(value: str) -> str:
+    parts = urlsplit(value)
+    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment:
+        raise ValueError("write the address by which others reach the API, such as https://parley.example.org")
+    return value.rstrip("/")
+
+
 def _region(value: str) -> str:
     try:
         check_region(value)
@@ -132,7 +140,18 @@ class Settings(BaseSettings):
     allow_private_urls: Annotated[bool | tuple[str, ...], NoDecode, BeforeValidator(_networks)] = Field(
         False, description="Let URLs of users lead to private addresses: true, false, or networks."
     )
-    signing_secret: SecretStr | None = Field(None, min_length=8, description="Secret that signs webhooks.")
+    signing_secret: SecretStr | None = Field(
+        None, min_length=8, description="Secret that signs webhooks; unset: one is made and kept in the data folder."
+    )
+    webhook_schedule: Annotated[tuple[float, ...], NoDecode, BeforeValidator(_schedule)] | None = Field(
+        None, description="Seconds from one webhook attempt to the next, comma-separated."
+    )
+    events_retention_days: float = Field(
+        90, ge=0, le=36_500, description="Days after which ended conferences are forgotten; 0: never."
+    )
+    public_url: Annotated[str, AfterValidator(_public_url)] | None = Field(
+        None, description="Address of the API in links that webhooks and answers hold."
+    )
     region: Annotated[str, AfterValidator(_region)] | None = Field(None, description="Region told in answers.")
     min_participants_to_start: int = Field(
         1, ge=1, le=MAX_PARTICIPANTS, description="Participants a conference waits for before it starts."
@@ -153,9 +172,6 @@ class Settings(BaseSettings):
     relay_port: int | None = Field(None, ge=1, le=65535, description="Not in this version: RELAY port.")
     tls_cert: Path | None = Field(None, description="Not in this version: certificate of the RELAY port.")
     tls_key: Path | None = Field(None, description="Not in this version: key of the RELAY port.")
-    webhook_schedule: Annotated[tuple[float, ...], NoDecode, BeforeValidator(_schedule)] | None = Field(
-        None, description="Not in this version: seconds between webhook attempts."
-    )
 
     @classmethod
     def settings_customise_sources(
@@ -195,6 +211,15 @@ class Settings(BaseSettings):
     def database_url(self) -> str:
         """SQLAlchemy URL of the journal."""
         return f"sqlite:///{self.data_dir / 'parley.db'}"
+
+    @property
+    def link_base(self) -> str:
+        """What links to the API begin with; without `public_url` the address it listens on, as well as is known."""
+        if self.public_url is not None:
+            return self.public_url
+        wildcard = self.host in {"0.0.0.0", "::", ""}
+        host = (self.media_ip or "127.0.0.1") if wildcard else self.host
+        return f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}"
 
     @property
     def loopback_media(self) -> bool:

@@ -84,6 +84,8 @@ def wish(name: str, body: JoinParameters) -> Wish:
         min_participants_to_start=body.min_participants_to_start,
         region=body.region,
         playout=PLAYOUTS[body.jitter_buffer],
+        callback=body.callback,
+        recording_callback=body.recording_callback,
     )
 
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from typing import Annotated, Any, Final, Literal
-from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, JsonValue
 
@@ -33,19 +32,6 @@ def _by_rule(rule: Callable[[str], None]) -> AfterValidator:
         return text
 
     return AfterValidator(check)
-
-
-def _url(text: str) -> str:
-    if text == "":
-        return text
-    try:
-        parts = urlsplit(text)
-        usable = parts.scheme in {"http", "https"} and bool(parts.hostname) and (parts.port or 1) > 0
-    except ValueError:
-        usable = False
-    if not usable or len(text) > 2048 or any(ord(character) <= 32 for character in text):
-        raise ValueError("must be an http or https URL")
-    return text
 
 
 def _tokens(allowed: frozenset[str]) -> AfterValidator:
@@ -82,7 +68,8 @@ Metadata = Annotated[
     AfterValidator(_metadata),
     Field(description="Anything of yours, up to 4 KiB of JSON; given back with the participant."),
 ]
-Url = Annotated[str, AfterValidator(_url)]
+CallbackUrl = Annotated[str, Field(max_length=4096)]
+"""An http or https URL to be told of events; whether the server may go there is the service's affair."""
 SoundUrl = Annotated[str, Field(max_length=4096)]
 """An http or https URL of something to be heard; whether the server may go there is the service's affair."""
 Beep = Annotated[Literal["true", "false", "onEnter", "onExit"], BeforeValidator(_beep)]

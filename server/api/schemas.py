@@ -12,6 +12,7 @@ from mixer.protocol import Codec
 from server.api.fields import (
     Beep,
     CallbackType,
+    CallbackUrl,
     CallId,
     Label,
     Metadata,
@@ -22,11 +23,11 @@ from server.api.fields import (
     Request,
     SoundUrl,
     StatusEvents,
-    Url,
     rendered,
 )
 from server.calls.media import Direction, JitterBuffer, refuse_sdp, rtp_media
 from server.calls.model import RtpMedia
+from server.conference.callbacks import DEFAULT_EVENTS, DEFAULT_RECORDING_EVENTS, Callback, Encoding
 from server.conference.model import GAIN_DB_BOUNDS
 from server.errors import ParleyError
 
@@ -105,17 +106,39 @@ class JoinParameters(Request):
     region: Region | None = Field(None, description="Echoed; the first join that says so decides.")
     trim: Literal["trim-silence", "do-not-trim"] = "trim-silence"
     coach: CallId | None = Field(None, description="The call to coach: it alone hears this one.")
-    status_callback: Url | None = None
-    status_callback_event: StatusEvents | None = None
-    status_callback_event_type: CallbackType | None = None
+    status_callback: CallbackUrl | None = Field(
+        None, description="Is told of the conference's events; the first join that gives one decides."
+    )
+    status_callback_event: StatusEvents | None = Field(None, description="Which; `start end` if not given.")
+    status_callback_event_type: CallbackType | None = Field(
+        None, description="`relay`, `application/json`: JSON. `cxml`, `laml`: a form. JSON if not given."
+    )
     status_callback_method: Method = "POST"
-    recording_status_callback: Url | None = None
-    recording_status_callback_event: RecordingEvents | None = None
-    recording_status_callback_event_type: CallbackType | None = None
+    recording_status_callback: CallbackUrl | None = Field(None, description="Is told of the conference's recordings.")
+    recording_status_callback_event: RecordingEvents | None = Field(None, description="`completed` if not given.")
+    recording_status_callback_event_type: CallbackType | None = Field(None, description="JSON if not given.")
     recording_status_callback_method: Method = "POST"
     stream: dict[str, JsonValue] | None = None
     tracks: bool = Field(False, description="Record each participant on a track of its own.")
     jitter_buffer: JitterBuffer = Field("adaptive", description="How much delay may be spent against jitter.")
+
+    @property
+    def callback(self) -> Callback | None:
+        """What `status_callback` and its fields ask for."""
+        if not self.status_callback:
+            return None
+        events = _tokens(self.status_callback_event, DEFAULT_EVENTS)
+        encoding = _encoding(self.status_callback_event_type)
+        return Callback(self.status_callback, events, encoding, self.status_callback_method)
+
+    @property
+    def recording_callback(self) -> Callback | None:
+        """What `recording_status_callback` and its fields ask for."""
+        if not self.recording_status_callback:
+            return None
+        events = _tokens(self.recording_status_callback_event, DEFAULT_RECORDING_EVENTS)
+        encoding = _encoding(self.recording_status_callback_event_type)
+        return Callback(self.recording_status_callback, events, encoding, self.recording_status_callback_method)
 
     def refuse_unsupported(self) -> None:
         """Raise `ParleyError` (not_supported_yet) for the first field this version cannot carry out."""
@@ -181,7 +204,16 @@ class Replay(Request):
     url: SoundUrl | None = Field(None, min_length=1, description="Told of all of them; otherwise the callbacks are.")
 
 
-_JOIN_LATER: Final = ("status_callback", "recording_status_callback", "stream", "tracks")
+_JOIN_LATER: Final = ("stream", "tracks")
+_JSON: Final = (None, "relay", "application/json")
+
+
+def _tokens(given: str | None, usual: tuple[str, ...]) -> tuple[str, ...]:
+    return usual if given is None else tuple(dict.fromkeys(given.split()))
+
+
+def _encoding(kind: CallbackType | None) -> Encoding:
+    return "relay" if kind in _JSON else "form"
 
 
 def _refuse(names: list[str]) -> None:

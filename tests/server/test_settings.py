@@ -143,7 +143,7 @@ def test_settings_of_later_features_are_known_and_reported(monkeypatch: pytest.M
     monkeypatch.setenv("PARLEY_WEBHOOK_SCHEDULE", "1,5.5")
     settings = load_settings({"dev": True})
     assert settings.webhook_schedule == (1.0, 5.5)
-    assert settings.without_effect() == ["PARLEY_RELAY_PORT", "PARLEY_WEBHOOK_SCHEDULE"]
+    assert settings.without_effect() == ["PARLEY_RELAY_PORT"]
 
 
 def test_secrets_do_not_show(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,14 +16,17 @@ from server.api.app import create_app
 from server.journal import Journal
 from server.service import Service
 from server.settings import Settings
+from server.webhooks.sender import Sender
 from tests.support.fake_mixers import FakeMixer, FakeMixers
 from tests.support.fake_prompts import FakePrompts
+from tests.support.fake_receiver import FakeReceiver
 
 RTP = {"codec": "pcmu", "ip": "127.0.0.1", "port": 40000}
 Json = dict[str, Any]
 PLAYING = {"program", "announcement", "beep"}
 """Names of tasks that last as long as what they play."""
 QUIET_ROUNDS = 3
+SIGNING_SECRET = "a-secret-of-tests"
 
 
 class HandClock:
@@ -54,12 +57,15 @@ class Api:
         prompts: FakePrompts,
         clock: HandClock,
         http: httpx2.AsyncClient,
+        receiver: FakeReceiver,
     ) -> None:
         self.service = service
         self.mixers = fakes
         self.prompts = prompts
         self.clock = clock
         self.http = http
+        self.receiver = receiver
+        """Of all webhooks."""
 
     async def request(self, method: str, path: str, body: Any = None, **options: Any) -> httpx2.Response:
         if body is not None:
@@ -156,19 +162,28 @@ def quiet() -> Iterator[None]:
         structlog.configure(**before)
 
 
+def make_service(
+    settings: Settings, clock: HandClock, fakes: FakeMixers, prompts: FakePrompts, receiver: FakeReceiver
+) -> Service:
+    """Put a service together over fakes; it is not started."""
+    journal = Journal(settings.database_url)
+    webhooks = Sender(journal, receiver, clock, secret=SIGNING_SECRET, chance=lambda: 0.5)
+    return Service(settings, clock, journal, fakes.as_mixers(), prompts, webhooks)
+
+
 @asynccontextmanager
 async def serving(data_dir: Path, fakes: FakeMixers | None = None, **values: Any) -> AsyncIterator[Api]:
     """Run a server; it is stopped at the end if the test has not done so."""
     settings = settings_for(data_dir, **values)
     fakes = fakes or FakeMixers()
-    clock, prompts = HandClock(), FakePrompts()
-    service = Service(settings, clock, Journal(settings.database_url), fakes.as_mixers(), prompts)
+    clock, prompts, receiver = HandClock(), FakePrompts(), FakeReceiver()
+    service = make_service(settings, clock, fakes, prompts, receiver)
     transport = httpx2.ASGITransport(create_app(service))
     with quiet():
         async with httpx2.AsyncClient(transport=transport, base_url="http://127.0.0.1:8080") as http:
             await service.start()
             try:
-                yield Api(service, fakes, prompts, clock, http)
+                yield Api(service, fakes, prompts, clock, http, receiver)
             finally:
                 if not service.context.stopping:
                     await service.stop()

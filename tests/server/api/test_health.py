@@ -7,10 +7,10 @@ import httpx2
 
 from server.api.app import create_app
 from server.journal import Journal
-from server.service import Service
-from tests.support.api import EMPTY, RTP, Api, HandClock, settings_for
+from tests.support.api import EMPTY, RTP, Api, HandClock, make_service, settings_for
 from tests.support.fake_mixers import FakeMixers
 from tests.support.fake_prompts import FakePrompts
+from tests.support.fake_receiver import FakeReceiver
 
 BODY = {"media": {"rtp": RTP}}
 
@@ -22,7 +22,7 @@ async def test_a_server_that_runs_is_ready(api: Api) -> None:
 
 async def test_a_starting_server_is_alive_but_not_ready(tmp_path: Path) -> None:
     settings = settings_for(tmp_path)
-    service = Service(settings, HandClock(), Journal(settings.database_url), FakeMixers().as_mixers(), FakePrompts())
+    service = make_service(settings, HandClock(), FakeMixers(), FakePrompts(), FakeReceiver())
     transport = httpx2.ASGITransport(create_app(service))
     async with httpx2.AsyncClient(transport=transport, base_url="http://localhost") as http:
         assert (await http.get("/healthz")).status_code == 200
