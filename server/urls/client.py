@@ -8,7 +8,7 @@ only. What may be dialled is decided in `dial`, what a URL may look like in `che
 import asyncio
 import ssl
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from importlib.metadata import PackageNotFoundError, version
 from typing import Final
 
@@ -18,8 +18,8 @@ import structlog
 from server.urls.addresses import IPAddress
 from server.urls.allowance import PUBLIC_ONLY, Allowance
 from server.urls.check import CheckedUrl, check_url
-from server.urls.dial import HEAD_BUDGET_BYTES, GuardedNetwork, MeteredStream
-from server.urls.errors import FetchError
+from server.urls.dial import GuardedNetwork, MeteredStream
+from server.urls.errors import FetchError, StaleConnection
 from server.urls.fetched import Fetched, exchanging
 from server.urls.limits import Limits
 from server.urls.request import REDIRECTS, Method, Outgoing
@@ -30,6 +30,8 @@ log = structlog.get_logger(__name__)
 _MAX_CONNECTIONS: Final = 100
 _MAX_IDLE: Final = 20
 _IDLE_S: Final = 15.0
+_MOST_STALE: Final = 8
+"""Kept connections that are tried; a server that restarted has closed them all."""
 _FRAMING_BYTES: Final = 64 << 10
 
 
@@ -101,8 +103,7 @@ class GuardedClient:
     @asynccontextmanager
     async def _exchange(self, request: Outgoing, limits: Limits, deadline: float) -> AsyncIterator[Fetched]:
         """One request and its answer, no redirect followed."""
-        async with exchanging(deadline):
-            response = await self._pool.handle_async_request(self._on_the_wire(request, limits))
+        response = await self._response(request, limits, deadline)
         fetched = Fetched(response, request.url.url, limits, deadline)
         stream = response.extensions["network_stream"]
         try:
@@ -115,8 +116,16 @@ class GuardedClient:
             yield fetched
         finally:
             if isinstance(stream, MeteredStream):
-                stream.allow(HEAD_BUDGET_BYTES)
+                stream.keep()
             await fetched.aclose()
+
+    async def _response(self, request: Outgoing, limits: Limits, deadline: float) -> httpcore2.Response:
+        """Send a request; again on another connection, if the one that was kept had been closed meanwhile."""
+        async with exchanging(deadline):
+            for _ in range(_MOST_STALE):
+                with suppress(StaleConnection):
+                    return await self._pool.handle_async_request(self._on_the_wire(request, limits))
+            return await self._pool.handle_async_request(self._on_the_wire(request, limits))
 
     def _on_the_wire(self, request: Outgoing, limits: Limits) -> httpcore2.Request:
         url = request.url

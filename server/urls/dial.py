@@ -18,7 +18,7 @@ import structlog
 
 from server.urls.addresses import IPAddress, Kind, unwrap
 from server.urls.allowance import Allowance
-from server.urls.errors import FetchError, UrlRefused
+from server.urls.errors import FetchError, StaleConnection, UrlRefused
 from server.urls.hosts import parse_host
 from server.urls.resolve import Resolver
 
@@ -126,14 +126,33 @@ class MeteredStream(httpcore2.AsyncNetworkStream):
     def __init__(self, stream: httpcore2.AsyncNetworkStream) -> None:
         self._stream = stream
         self._left_bytes = HEAD_BUDGET_BYTES
+        self._untouched = False
+        """Kept from an earlier exchange, and nothing has come since."""
+
+    def keep(self) -> None:
+        """Take note that an exchange is over and another may come."""
+        self._left_bytes = HEAD_BUDGET_BYTES
+        self._untouched = True
 
     def allow(self, budget_bytes: int) -> None:
         """Let the far end send so many bytes from now on."""
         self._left_bytes = budget_bytes
 
     async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ASYNC109
-        """Return what came, at least one byte; empty at the end."""
-        data = await self._stream.read(max_bytes, timeout)
+        """Return what came, at least one byte; empty at the end.
+
+        Raises `StaleConnection` if the end comes on a connection that was kept, before any byte of an answer (RFC
+        9112 section 9.3.1): then it is not an answer to the request, which may be sent again.
+        """
+        try:
+            data = await self._stream.read(max_bytes, timeout)
+        except httpcore2.ReadError:
+            if self._untouched:
+                raise StaleConnection from None
+            raise
+        if not data and self._untouched:
+            raise StaleConnection
+        self._untouched = False
         self._left_bytes -= len(data)
         if self._left_bytes < 0:
             raise FetchError("too_large", "the server sends more than its response may take")

@@ -44,3 +44,10 @@ class FetchError(UrlError):
         super().__init__(code, detail)
         self.phase = phase
         """Of a `timeout`: which of the limits it was."""
+
+
+class StaleConnection(FetchError):  # noqa: N818 (it is no failure yet)
+    """The far end had closed a connection that was kept from an earlier request; it did nothing with this one."""
+
+    def __init__(self) -> None:
+        super().__init__("connection_lost", "the connection broke")
