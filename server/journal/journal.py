@@ -39,7 +39,7 @@ class Journal(RecordingRows):
     """
 
     def __init__(self, url: str, *, busy_timeout_ms: int = BUSY_TIMEOUT_MS) -> None:
-        """`url` is that of an SQLite file, or its path, or of a PostgreSQL database; it is not touched before `open`."""
+        """`url` is that of an SQLite file, or its path, or of a PostgreSQL database; nothing is done before `open`."""
         self._url = parse_url(url)
         self._where = place(self._url)
         self._write_engine = make_engine(self._url, writes=True, busy_timeout_ms=busy_timeout_ms)

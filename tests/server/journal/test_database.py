@@ -26,13 +26,18 @@ def test_a_url_or_a_path_names_the_file(given: str, file: str) -> None:
 @pytest.mark.parametrize(
     ("given", "why"),
     [
-        ("postgresql://localhost/parley", "postgresql is not supported"),
+        (
+            "mysql://u:pass-word@localhost/parley",
+            "^the journal is an SQLite file or in PostgreSQL; mysql is not supported$",
+        ),
+        ("postgresql+asyncpg://localhost/parley", r"postgresql\+asyncpg is not supported"),
+        ("postgresql://u:pass-word@localhost:secret/parley", "^the URL of the journal is not like [^ ]+$"),
         ("sqlite://", "needs a file"),
         (":memory:", "needs a file"),
         ("", "needs a file"),
     ],
 )
-def test_what_is_no_sqlite_file_is_refused(given: str, why: str) -> None:
+def test_what_names_no_database_is_refused(given: str, why: str) -> None:
     with pytest.raises(JournalUnavailable, match=why):
         Journal(given)
 
