@@ -126,13 +126,15 @@ class MeteredStream(httpcore2.AsyncNetworkStream):
     def __init__(self, stream: httpcore2.AsyncNetworkStream) -> None:
         self._stream = stream
         self._left_bytes = HEAD_BUDGET_BYTES
-        self._untouched = False
-        """Kept from an earlier exchange, and nothing has come since."""
+        self._silent = True
+        """Nothing has come yet in this exchange."""
+        self._kept = False
+        """There was an exchange before this one."""
 
     def keep(self) -> None:
         """Take note that an exchange is over and another may come."""
         self._left_bytes = HEAD_BUDGET_BYTES
-        self._untouched = True
+        self._silent = self._kept = True
 
     def allow(self, budget_bytes: int) -> None:
         """Let the far end send so many bytes from now on."""
@@ -147,16 +149,21 @@ class MeteredStream(httpcore2.AsyncNetworkStream):
         try:
             data = await self._stream.read(max_bytes, timeout)
         except httpcore2.ReadError:
-            if self._untouched:
-                raise StaleConnection from None
+            if self._silent:
+                raise self._lost() from None
             raise
-        if not data and self._untouched:
-            raise StaleConnection
-        self._untouched = False
+        if not data and self._silent:
+            raise self._lost()
+        self._silent = False
         self._left_bytes -= len(data)
         if self._left_bytes < 0:
             raise FetchError("too_large", "the server sends more than its response may take")
         return data
+
+    def _lost(self) -> FetchError:
+        if self._kept:
+            return StaleConnection()
+        return FetchError("connection_lost", "the server closed the connection without an answer")
 
     async def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ASYNC109
         """Send all of `buffer`."""

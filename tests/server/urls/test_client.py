@@ -8,6 +8,7 @@ import pytest
 import structlog
 
 from server.urls.allowance import Allowance
+from server.urls.check import check_url
 from server.urls.client import GuardedClient
 from server.urls.errors import FetchError, UrlRefused
 from server.urls.limits import PROMPT, WEBHOOK, Limits
@@ -349,3 +350,83 @@ async def test_logs_hold_no_query_and_no_credentials() -> None:
                 assert answer.status == 200
     assert [line["url"] for line in logs] == [at(there, "/go/1"), at(there, "/go/0")]
     assert "SECRET" not in repr(logs)
+
+
+@pytest.mark.parametrize("ends", ["close", "abort"])
+async def test_a_kept_connection_that_was_closed_is_replaced_at_once(ends: str) -> None:
+    kept: set[asyncio.StreamWriter] = set()
+
+    def answers_once(_: Asked, writer: asyncio.StreamWriter) -> None:
+        if writer in kept:
+            getattr(writer.transport, ends)()
+        else:
+            kept.add(writer)
+            writer.write(response(b"done"))
+
+    async with site(answers_once) as there, guarded(LOCAL) as client:
+        for number in range(3):
+            async with client.fetch("POST", at(there), content=str(number).encode()) as answer:
+                assert await answer.read() == b"done"
+    assert [asked.body for asked in there.asked] == [b"0", b"1", b"1", b"2", b"2"]
+    assert there.connections == 3
+
+
+@pytest.mark.parametrize("first", [b"HTTP/1.1 2", b"HTTP/1.1 100 Continue\r\n\r\n"])
+async def test_a_request_that_was_half_answered_is_not_repeated(first: bytes) -> None:
+    kept: set[asyncio.StreamWriter] = set()
+
+    def breaks_off(_: Asked, writer: asyncio.StreamWriter) -> None:
+        if writer in kept:
+            writer.write(first)
+            writer.close()
+        else:
+            kept.add(writer)
+            writer.write(response(b"done"))
+
+    async with site(breaks_off) as there, guarded(LOCAL) as client:
+        async with client.fetch("POST", at(there), content=b"0") as answer:
+            await answer.read()
+        with pytest.raises(FetchError):
+            async with client.fetch("POST", at(there), content=b"1"):
+                pass
+    assert [asked.body for asked in there.asked] == [b"0", b"1"]
+
+
+async def test_a_server_that_never_answers_is_asked_once() -> None:
+    async with (
+        site(lambda _, writer: writer.close()) as there,
+        guarded(LOCAL) as client,
+    ):
+        with pytest.raises(FetchError) as lost:
+            async with client.fetch("POST", at(there), content=b"0"):
+                pass
+    assert (lost.value.code, len(there.asked)) == ("connection_lost", 1)
+
+
+@pytest.mark.parametrize(
+    ("limits", "phase"), [(Limits(read_s=0.05, total_s=5), "read"), (Limits(read_s=5, total_s=0.05), "total")]
+)
+async def test_a_timeout_says_which_limit_it_was(limits: Limits, phase: str) -> None:
+    async with site(b"") as there, guarded(LOCAL) as client:
+        with pytest.raises(FetchError) as late:
+            async with client.fetch("GET", at(there), limits=limits):
+                pass
+    assert (late.value.code, late.value.phase) == ("timeout", phase)
+
+
+async def test_a_checked_url_is_fetched_as_it_is() -> None:
+    async with (
+        site(response(b"hello")) as there,
+        guarded(LOCAL) as client,
+        client.fetch("GET", check_url(at(there, "/a?b=c"), LOCAL).with_query("d=e")) as answer,
+    ):
+        assert await answer.read() == b"hello"
+    assert [asked.target for asked in there.asked] == ["/a?b=c&d=e"]
+
+
+async def test_a_url_that_was_checked_under_a_wider_allowance_leads_nowhere() -> None:
+    async with site(response(b"hello")) as there, guarded() as client:
+        with pytest.raises(UrlRefused):
+            async with client.fetch("GET", check_url(at(there), LOCAL)):
+                pass
+    assert there.connections == 0

@@ -197,7 +197,6 @@ async def test_headers_have_a_limit(headers: bytes, code: str) -> None:
         b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
         b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello!!\r\n",
         b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: evil\r\nConnection: upgrade\r\n\r\n",
-        b"",
     ],
 )
 async def test_what_is_not_http_is_a_protocol_error(raw: bytes) -> None:
