@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import Final
 
 from sqlalchemy import Connection, delete, select
-from sqlalchemy.dialects.sqlite import insert as upsert
+from sqlalchemy.dialects import postgresql, sqlite
 
 from server.journal.tables import idempotency
 
@@ -38,6 +38,8 @@ def recall(connection: Connection, key: str, scope: str, now: float) -> Remember
 def remember(connection: Connection, key: str, scope: str, answer: RememberedAnswer, now: float) -> None:
     """Keep an answer, unless one is kept under the key already; forget those older than a day."""
     connection.execute(delete(idempotency).where(idempotency.c.created_at <= now - KEEP_S))
-    connection.execute(
-        upsert(idempotency).values(key=key, scope=scope, created_at=now, **asdict(answer)).on_conflict_do_nothing()
-    )
+    values = {"key": key, "scope": scope, "created_at": now, **asdict(answer)}
+    if connection.dialect.name == "postgresql":
+        connection.execute(postgresql.insert(idempotency).values(values).on_conflict_do_nothing())
+    else:
+        connection.execute(sqlite.insert(idempotency).values(values).on_conflict_do_nothing())
