@@ -157,6 +157,9 @@ def _about_end(conference: Conference, event: ConferenceEnded) -> dict[str, Any]
     }
     if event.call_id_ending_conf is not None:
         about |= {"call_id": event.call_id_ending_conf, "call_id_ending_conf": event.call_id_ending_conf}
+        label = conference.participants[event.call_id_ending_conf].label
+        if label is not None:
+            about["label_ending_conf"] = label
     if conference.recordings:
         # The last one: the field has room for one, and of several it is the one that the end cut off.
         recording = conference.recordings[-1]
