@@ -6,6 +6,7 @@ setting *does* is decided where it is used; `docs/settings.md` tells users.
 
 import difflib
 import os
+import re
 import tomllib
 from collections.abc import Mapping
 from ipaddress import AddressValueError, IPv4Address, ip_address
@@ -26,6 +27,8 @@ PREFIX: Final = "PARLEY_"
 CLIENT_NAMES: Final = {"PARLEY_API_KEY"}
 """For callers of the server; a shell that has them set may start one too."""
 MAX_PARTICIPANTS: Final = 100_000
+
+_SIZE: Final = re.compile(r"([0-9]+(?:\.[0-9]+)?) *(?:([kmgt])?(i)?b)?", re.IGNORECASE)
 
 LATER: Final = ("relay_port", "tls_cert", "tls_key")
 """Settings whose feature is not in this version: accepted and checked, then answered with a warning."""
@@ -110,6 +113,33 @@ def _public_url(value: str) -> str:
     return value.rstrip("/")
 
 
+def _size(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    matched = _SIZE.fullmatch(value.strip())
+    if matched is None:
+        raise ValueError("write a number of bytes, such as 50000000000, 50GB or 50GiB")
+    number, prefix, binary = matched.groups()
+    return round(float(number) * (1024 if binary else 1000) ** (" kmgt".index(prefix.lower()) if prefix else 0))
+
+
+def _storage_url(value: str) -> str:
+    parts = urlsplit(value)
+    if not parts.scheme or "::" in value or parts.query or parts.fragment:
+        raise ValueError("write the address of a folder, such as s3://bucket/recordings or file:///mnt/recordings")
+    if parts.scheme in {"http", "https"}:
+        raise ValueError("nothing can be kept at an http address; write one such as s3://bucket/recordings")
+    if parts.password is not None:
+        raise ValueError("give credentials in the environment of the storage, such as AWS_ACCESS_KEY_ID, not in here")
+    import fsspec  # a fifth of a second that only this setting costs
+
+    try:
+        fsspec.get_filesystem_class(parts.scheme)
+    except (ImportError, ValueError) as error:
+        raise ValueError(f"{parts.scheme}:// cannot be used here: {error}") from error
+    return value.rstrip("/")
+
+
 def _region(value: str) -> str:
     try:
         check_region(value)
@@ -127,7 +157,7 @@ class Settings(BaseSettings):
     dev: bool = Field(False, description="Dev mode: loopback only, no key needed, readable logs.")
     host: str = Field("127.0.0.1", description="Address the HTTP API listens on.", min_length=1)
     port: int = Field(8080, ge=0, le=65535, description="TCP port of the HTTP API; 0 takes any free one.")
-    data_dir: Path = Field(Path("data"), description="Folder of the database and, later, recordings.")
+    data_dir: Path = Field(Path("data"), description="Folder of the database and the recordings.")
     api_keys: Annotated[tuple[ApiKey, ...], NoDecode, BeforeValidator(parse_api_keys)] = Field(
         (), description="API keys, comma-separated, each `id:secret`."
     )
@@ -148,6 +178,15 @@ class Settings(BaseSettings):
     )
     events_retention_days: float = Field(
         90, ge=0, le=36_500, description="Days after which ended conferences are forgotten; 0: never."
+    )
+    recordings_url: Annotated[str, AfterValidator(_storage_url)] | None = Field(
+        None, description="Where recordings are copied to, such as s3://bucket/recordings."
+    )
+    recordings_retention_days: float = Field(
+        0, ge=0, le=36_500, description="Days after which recordings are removed from this machine; 0: never."
+    )
+    recordings_max_bytes: Annotated[int, BeforeValidator(_size)] = Field(
+        0, ge=0, description="What recordings may take on this machine, such as 50GB; the oldest go. 0: any."
     )
     public_url: Annotated[str, AfterValidator(_public_url)] | None = Field(
         None, description="Address of the API in links that webhooks and answers hold."
@@ -211,6 +250,11 @@ class Settings(BaseSettings):
     def database_url(self) -> str:
         """SQLAlchemy URL of the journal."""
         return f"sqlite:///{self.data_dir / 'parley.db'}"
+
+    @property
+    def recordings_dir(self) -> Path:
+        """Folder of the recordings."""
+        return self.data_dir / "recordings"
 
     @property
     def link_base(self) -> str:

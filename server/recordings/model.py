@@ -5,8 +5,12 @@ deleted. Times are Unix seconds.
 """
 
 from dataclasses import dataclass
+from typing import Final
 
 from server.conference.recordings import RecordingState
+
+MANIFEST: Final = "manifest.json"
+"""The file that tells all about a recording, beside its audio."""
 
 
 @dataclass(frozen=True, slots=True)
