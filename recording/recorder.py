@@ -160,7 +160,10 @@ class Recorder:
         try:
             # Without the journal, the folder is another recorder's.
             if self._part is not None and self._journal is not None and not self._part.gone:
-                return publish(self._part, self._config, self._story, self._ending(reason))
+                manifest = publish(self._part, self._config, self._story, self._ending(reason))
+                if manifest.status == "failed" and self.failed is None:
+                    self.failed, self.detail = manifest.reason, "not everything could be published"
+                return manifest
         except OSError as error:
             self._fail(error)
         finally:
