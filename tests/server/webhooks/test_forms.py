@@ -3,6 +3,7 @@ from email.utils import parsedate_to_datetime
 import pytest
 
 from server.webhooks.forms import fields, parameters, rfc2822, sid
+from server.webhooks.model import DeliveryKind
 from tests.server.webhooks.examples import (
     AT,
     CALL_ID,
@@ -141,7 +142,7 @@ def test_recording_completed() -> None:
         "record-stop",
         **RECORDING | {"recording_status": "completed", "recording_duration": 61.4, "recording_file_size": 1964844},
     )
-    assert parameters(delivery(done)) == of("record-stop") | {
+    assert parameters(delivery(done, kind=DeliveryKind.RECORDING)) == of("record-stop") | {
         "RecordingSid": sid("RE", RECORDING_ID),
         "RecordingStatus": "completed",
         "RecordingUrl": "https://parley.example/v1/recordings/9d7e0e5c",
@@ -161,15 +162,17 @@ def test_recording_absent_has_no_url_and_lasts_nothing() -> None:
         recording_duration=0.0,
         recording_start_time=None,
     )
-    found = parameters(delivery(absent))
+    found = parameters(delivery(absent, kind=DeliveryKind.RECORDING))
     assert (found["RecordingStatus"], found["RecordingDuration"]) == ("absent", "0")
     assert not {"RecordingUrl", "RecordingStartTime"} & found.keys()
 
 
 def test_recording_recovered_and_failed_say_so() -> None:
-    recovered = parameters(delivery(event("record-stop", **RECORDING, recovered=True, lost_ms=480)))
+    recovered = parameters(
+        delivery(event("record-stop", **RECORDING, recovered=True, lost_ms=480), kind=DeliveryKind.RECORDING)
+    )
     assert (recovered["Recovered"], recovered["LostMs"]) == ("true", "480")
-    failed = parameters(delivery(event("record-stop", **RECORDING, reason="disk_full")))
+    failed = parameters(delivery(event("record-stop", **RECORDING, reason="disk_full"), kind=DeliveryKind.RECORDING))
     assert failed["Reason"] == "disk_full"
 
 
@@ -201,4 +204,16 @@ def test_fields_are_those_of_the_event_and_its_params() -> None:
         "coaching": "false",
         "start_on_join": "true",
         "end_on_leave": "false",
+    }
+
+
+def test_a_status_callback_is_told_of_a_recording_by_its_old_name() -> None:
+    done = event(
+        "record-stop",
+        **RECORDING | {"recording_status": "completed", "recording_duration": 61.4, "recording_file_size": 1964844},
+    )
+    assert parameters(delivery(done, kind=DeliveryKind.STATUS)) == of("conference-record-end") | {
+        "RecordingUrl": RECORDING["recording_url"],
+        "RecordingFileSize": "1964844",
+        "Duration": "61",
     }

@@ -105,3 +105,15 @@ def test_without_callbacks_there_is_nothing_to_deliver() -> None:
     assert plan(settings(), [event("conference-start"), event("record-start")]) == []
     assert not has_callback(settings())
     assert has_callback(settings(("start",))) and has_callback(settings(None, ("completed",)))
+
+
+def test_forms_are_told_of_a_recordings_end_the_old_way_unless_somebody_else_is_told() -> None:
+    form = Callback(STATUS_URL, ("start",), "form")
+    done = event("record-stop", recording_status="completed")
+    (told,) = plan(ConferenceSettings(callback=form), [done])
+    assert (told.url, told.kind) == (STATUS_URL, DeliveryKind.STATUS)
+    assert plan(ConferenceSettings(callback=form), [event("record-stop", recording_status="absent")]) == []
+    (told,) = plan(
+        ConferenceSettings(callback=form, recording_callback=Callback(RECORDING_URL, ("completed",))), [done]
+    )
+    assert told.url == RECORDING_URL
