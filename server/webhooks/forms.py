@@ -10,10 +10,11 @@ from email.utils import format_datetime
 from typing import Any, Final
 
 from server.conference.model import LeftReason
-from server.webhooks.model import Delivery
+from server.webhooks.model import Delivery, DeliveryKind
 
 API_VERSION: Final = "2010-04-01"
 _RECORDING: Final = "record-"
+OLD_RECORD_END: Final = "conference-record-end"
 
 _FLAGS: Final = {
     "muted": "Muted",
@@ -45,7 +46,9 @@ def rfc2822(timestamp: float) -> str:
 def parameters(delivery: Delivery) -> dict[str, str]:
     """Return all parameters of a delivery; what an event says nothing of is left out."""
     params: Mapping[str, Any] = delivery.event["params"]
-    if str(params["status"]).startswith(_RECORDING):
+    if delivery.kind is DeliveryKind.STATUS and params["status"] == "record-stop":
+        values = _envelope(delivery, params) | _old_record_end(params)
+    elif str(params["status"]).startswith(_RECORDING):
         values = _envelope(delivery, params) | _recording(params)
     else:
         values = _envelope(delivery, params) | _participant(params) | _end(params) | _announcement(params)
@@ -137,6 +140,17 @@ def _recording(params: Mapping[str, Any]) -> dict[str, Any]:
         "Recovered": params.get("recovered"),
         "LostMs": params.get("lost_ms"),
         "Reason": params.get("reason"),
+    }
+
+
+def _old_record_end(params: Mapping[str, Any]) -> dict[str, Any]:
+    """The end of a recording as a status callback tells it: the vendors' old event, which they still send."""
+    return {
+        "StatusCallbackEvent": OLD_RECORD_END,
+        "EventName": OLD_RECORD_END,
+        "RecordingUrl": params.get("recording_url"),
+        "RecordingFileSize": params.get("recording_file_size"),
+        "Duration": _whole_seconds(params.get("recording_duration")),
     }
 
 

@@ -31,13 +31,22 @@ def has_callback(settings: ConferenceSettings) -> bool:
 def _of_event(settings: ConferenceSettings, wire: Mapping[str, Any]) -> NewDelivery | None:
     params = wire["params"]
     status: str = params["status"]
-    if status.startswith(_RECORDING_PREFIX):
+    if _is_old_record_end(settings, status, params):
+        callback, kind, wanted = settings.callback, DeliveryKind.STATUS, True
+    elif status.startswith(_RECORDING_PREFIX):
         callback, kind = settings.recording_callback, DeliveryKind.RECORDING
         wanted = callback is not None and _recording_token(status, params) in callback.events
     else:
         callback, kind = settings.callback, DeliveryKind.STATUS
         wanted = callback is not None and any(status in STATUSES_OF[token] for token in callback.events)
     return _delivery(wire["id"], kind, callback) if wanted and callback is not None else None
+
+
+def _is_old_record_end(settings: ConferenceSettings, status: str, params: Mapping[str, Any]) -> bool:
+    """True if receivers of forms are told `conference-record-end`, as they were before there were recording callbacks."""
+    form = settings.callback is not None and settings.callback.encoding == "form"
+    done = status == _RECORDING_STOPPED and params["recording_status"] == "completed"
+    return form and done and settings.recording_callback is None
 
 
 def _recording_token(status: str, params: Mapping[str, Any]) -> str | None:

@@ -57,7 +57,6 @@ def test_a_status_goes_to_who_has_its_token_and_to_nobody_else(status: str, toke
         "conference-interrupted",
         "conference-resumed",
         "stream-start",
-        "conference-record-end",
     ],
 )
 def test_what_no_token_names_is_told_to_nobody(status: str) -> None:
@@ -82,7 +81,6 @@ def test_a_recordings_event_goes_to_the_recording_callback_only(
     assert plan(settings(EVERY_TOKEN, (token,)), [event(status, **params)]) == [told]
     others = tuple(other for other in RECORDING_EVENTS if other != token)
     assert plan(settings(EVERY_TOKEN, others), [event(status, **params)]) == []
-    assert plan(settings(EVERY_TOKEN, None), [event(status, **params)]) == []
 
 
 def test_a_record_that_no_one_knows_is_told_to_nobody() -> None:
