@@ -75,7 +75,9 @@ class Receiver(BaseHTTPRequestHandler):
             print(described(self.headers, self.path, body), flush=True)
         self._answer(204)
 
-    do_GET = do_POST
+    def do_GET(self) -> None:
+        """Take an event whose parameters are in the query."""
+        self.do_POST()
 
     def _answer(self, status: int) -> None:
         self.send_response(status)

@@ -43,7 +43,7 @@ def _of_event(settings: ConferenceSettings, wire: Mapping[str, Any]) -> NewDeliv
 
 
 def _is_old_record_end(settings: ConferenceSettings, status: str, params: Mapping[str, Any]) -> bool:
-    """True if receivers of forms are told `conference-record-end`, as they were before there were recording callbacks."""
+    """True if a status callback of forms is told of it, by the name it had before there were recording callbacks."""
     form = settings.callback is not None and settings.callback.encoding == "form"
     done = status == _RECORDING_STOPPED and params["recording_status"] == "completed"
     return form and done and settings.recording_callback is None
