@@ -7,9 +7,11 @@ certificate checks are the library's, and go by the name.
 """
 
 import asyncio
+import select
 import socket
 import ssl
 from collections.abc import Callable, Collection, Iterable
+from contextlib import suppress
 from ipaddress import ip_address
 from typing import Any, Final
 
@@ -26,6 +28,7 @@ log = structlog.get_logger(__name__)
 
 HEAD_BUDGET_BYTES: Final = 256 << 10
 """What a server may send before its response has a status, interim responses included."""
+_MOST_UNSENT_BYTES: Final = 64 << 10
 _CONNECT_S: Final = 10.0
 _MOST_DIALLED: Final = 4
 """Addresses of one name tried in turn; each gets its share of the time."""
@@ -120,7 +123,8 @@ class GuardedNetwork(httpcore2.AsyncNetworkBackend):
 class MeteredStream(httpcore2.AsyncNetworkStream):
     """A connection that gives up once its far end has sent more than it was allowed.
 
-    Counts every byte of HTTP, also those that never show in a body: interim responses, chunk extensions, trailers.
+    Counts every byte of HTTP, also those that never show in a body: interim responses, chunk extensions, trailers. A
+    request goes out whole, when its answer is waited for: the library writes head and body apart.
     """
 
     def __init__(self, stream: httpcore2.AsyncNetworkStream) -> None:
@@ -130,6 +134,8 @@ class MeteredStream(httpcore2.AsyncNetworkStream):
         """Nothing has come yet in this exchange."""
         self._kept = False
         """There was an exchange before this one."""
+        self._unsent = bytearray()
+        self._probe: _Probe | None = None
 
     def keep(self) -> None:
         """Take note that an exchange is over and another may come."""
@@ -147,6 +153,8 @@ class MeteredStream(httpcore2.AsyncNetworkStream):
         9112 section 9.3.1): then it is not an answer to the request, which may be sent again.
         """
         try:
+            if self._unsent:
+                await self._flush(timeout)
             data = await self._stream.read(max_bytes, timeout)
         except httpcore2.ReadError:
             if self._silent:
@@ -166,8 +174,16 @@ class MeteredStream(httpcore2.AsyncNetworkStream):
         return FetchError("connection_lost", "the server closed the connection without an answer")
 
     async def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ASYNC109
-        """Send all of `buffer`."""
-        await self._stream.write(buffer, timeout)
+        """Send all of `buffer`, at once if there is much, else with what comes next."""
+        self._unsent += buffer
+        if len(self._unsent) > _MOST_UNSENT_BYTES:
+            await self._flush(timeout)
+
+    async def _flush(self, timeout: float | None) -> None:  # noqa: ASYNC109
+        data, self._unsent = bytes(self._unsent), bytearray()
+        # Who takes no more of a request may have answered it all the same: reading will tell.
+        with suppress(httpcore2.WriteError):
+            await self._stream.write(data, timeout)
 
     async def aclose(self) -> None:
         """Close the connection."""
@@ -193,7 +209,25 @@ class MeteredStream(httpcore2.AsyncNetworkStream):
 
     def get_extra_info(self, info: str) -> Any:
         """Return what the connection below knows of itself."""
+        if info == "is_readable":
+            # The library asks this of every idle connection, for every request.
+            if self._probe is None:
+                self._probe = _Probe(self._stream.get_extra_info("socket"))
+            return self._probe.readable()
         return self._stream.get_extra_info(info)
+
+
+class _Probe:
+    """Tells whether something can be read from a socket, or its end has come, without reading."""
+
+    def __init__(self, watched: socket.socket) -> None:
+        self._socket = watched
+        self._poll = select.poll()
+        if watched.fileno() >= 0:
+            self._poll.register(watched, select.POLLIN)
+
+    def readable(self) -> bool:
+        return self._socket.fileno() < 0 or bool(self._poll.poll(0))
 
 
 def is_own_address(address: IPAddress) -> bool:

@@ -67,8 +67,10 @@ class Fetched:
         await self._read_all(take)
         return written_bytes
 
-    async def read_start(self, max_bytes: int) -> bytes:
-        """Return at most `max_bytes` of the body and drop the rest; a longer one is no error."""
+    async def read_start(self, max_bytes: int, within_s: float | None = None) -> bytes:
+        """Return at most `max_bytes` of the body and drop the rest; a longer one is no error, a slow one is."""
+        if within_s is not None:
+            self._deadline = min(self._deadline, asyncio.get_running_loop().time() + within_s)
         start = bytearray()
         await self._pump(start.extend, max_bytes)
         return bytes(start)
