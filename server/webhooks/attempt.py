@@ -4,7 +4,6 @@ Decides how much of an answer is looked at: its status, Retry-After, and of the 
 again. Redirects are not followed. What may be dialled is the guarded client's affair.
 """
 
-import asyncio
 from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager, suppress
 from dataclasses import dataclass
@@ -41,8 +40,8 @@ class Answer(Protocol):
     def headers(self) -> Mapping[str, str]:
         """By name, in whatever case."""
 
-    async def read_start(self, max_bytes: int) -> bytes:
-        """Return the start of the body."""
+    async def read_start(self, max_bytes: int, within_s: float) -> bytes:
+        """Return the start of the body; raises `UrlError` if it is late or broken."""
 
 
 class Client(Protocol):
@@ -110,9 +109,8 @@ class Attempts:
             limits=target.overrides.limits(WEBHOOK),
         ) as answer:
             # The status is the answer; a body that is broken, late or endless changes nothing about it.
-            with suppress(UrlError, TimeoutError):
-                async with asyncio.timeout(_BODY_S):
-                    await answer.read_start(_BODY_BYTES)
+            with suppress(UrlError):
+                await answer.read_start(_BODY_BYTES, _BODY_S)
             if 200 <= answer.status < 300:
                 return answered(answer.status)
             return answered(answer.status, retry_after_s(answer.headers, self._now()))

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 from server.journal.errors import JournalUnavailable
 from server.urls.allowance import Allowance
 from server.urls.check import CheckedUrl
+from server.urls.errors import FetchError
 from server.webhooks.model import Delivery, DeliveryState, LaneDue, Settled
 from server.webhooks.sender import Sender
 from tests.server.webhooks.examples import AT
@@ -125,8 +126,12 @@ class FakeAnswer:
     headers: Mapping[str, str] = field(default_factory=dict)
     body: Callable[[], Awaitable[bytes]] | None = None
 
-    async def read_start(self, max_bytes: int) -> bytes:
-        return b"" if self.body is None else await self.body()
+    async def read_start(self, max_bytes: int, within_s: float) -> bytes:
+        try:
+            async with asyncio.timeout(within_s):
+                return b"" if self.body is None else await self.body()
+        except TimeoutError:
+            raise FetchError("timeout", "the body is late") from None
 
 
 @dataclass
