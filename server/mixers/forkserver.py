@@ -1,7 +1,7 @@
-"""The zygote seen from the server: started once, asked to fork mixers, started again if it dies.
+"""The zygote seen from the server: started once, asked to fork mixers and recorders, started again if it dies.
 
-Mixers that a dead zygote leaves behind go on; only their exit status is lost. When a mixer is needed, and
-what its end means, is for the supervisor and the handle.
+Those that a dead zygote leaves behind go on; only their exit status is lost. When one is needed, and what its end
+means, is for the supervisor and the handles.
 """
 
 import asyncio
@@ -12,7 +12,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -22,7 +22,9 @@ from mixer.protocol import (
     FORKS,
     VERSION,
     ZYGOTE_REPORTS,
+    Fork,
     ForkMixer,
+    ForkRecorder,
     MixerConfig,
     MixerExited,
     MixerForked,
@@ -30,6 +32,7 @@ from mixer.protocol import (
     ZygoteReady,
     ZygoteReport,
 )
+from recording.catalog import RecorderConfig, dump_config
 from server.mixers.channel import Channel, close_all, pair
 from server.mixers.errors import LaunchFailed
 from server.mixers.process import STATUS_WAIT_S, MixerProcess
@@ -45,10 +48,10 @@ _STDERR: Final = 2
 
 
 class Forkserver:
-    """Forks mixers that run the function `run`, given as module:function."""
+    """Forks mixers that run the function `run`, and recorders that run `record`, given as module:function."""
 
-    def __init__(self, run: str) -> None:
-        self._run = run
+    def __init__(self, run: str, record: str) -> None:
+        self._run, self._record = run, record
         self._tasks = Tasks()
         self._request_ids = itertools.count(1)
         self._process: asyncio.subprocess.Process | None = None
@@ -78,6 +81,17 @@ class Forkserver:
 
         Raises LaunchFailed. If the caller is cancelled, the mixer is killed as soon as it is known.
         """
+        return await self._fork(lambda request_id: ForkMixer(request_id, config), (control.fileno(), dump_fd))
+
+    async def fork_recorder(
+        self, config: RecorderConfig, control: socket.socket, dump_fd: int, feed_fd: int
+    ) -> MixerProcess:
+        """Fork a recorder that has `control`, `dump_fd` and `feed_fd`; as for the rest see `fork`."""
+        fds = (control.fileno(), dump_fd, feed_fd)
+        told = dump_config(config)
+        return await self._fork(lambda request_id: ForkRecorder(request_id, config.recording_id, told), fds)
+
+    async def _fork(self, make: Callable[[int], Fork], fds: tuple[int, ...]) -> MixerProcess:
         while not self._available.is_set():
             await self._available.wait()
         if self._stopping or self._channel is None:
@@ -85,13 +99,13 @@ class Forkserver:
         request_id = next(self._request_ids)
         forked: asyncio.Future[MixerProcess] = asyncio.get_running_loop().create_future()
         self._forks[request_id] = forked
-        self._channel.send(FORKS.dump_json(ForkMixer(request_id, config)), (control.fileno(), dump_fd))
+        self._channel.send(FORKS.dump_json(make(request_id)), fds)
         return await forked
 
     async def stop(self) -> None:
         """Stop the zygote, which ends the mixers that are left, if any."""
         await self._tasks.cancel_all()
-        left = [process.exited for process in self._mixers.values()]
+        left = [process.exited for process in self._mixers.values() if not process.exited.done()]
         self._disconnect("the server is stopping")
         self._stopping = True
         self._available.set()  # whoever waits for a fork is told now
@@ -126,7 +140,18 @@ class Forkserver:
 
     async def _execute(self, socket_fd: int) -> asyncio.subprocess.Process:
         return await asyncio.create_subprocess_exec(
-            *(sys.executable, "-P", "-m", "mixer", "--socket", str(socket_fd), "--run", self._run),
+            *(
+                sys.executable,
+                "-P",
+                "-m",
+                "mixer",
+                "--socket",
+                str(socket_fd),
+                "--run",
+                self._run,
+                "--record",
+                self._record,
+            ),
             pass_fds=[socket_fd],
             env=environment(os.environ, sys.path),
             stdin=subprocess.DEVNULL,

@@ -187,6 +187,23 @@ class MixerHandle:
         """End what `play_clip` began; one that is over already is no error."""
         await self._ask(lambda request_id: protocol.StopClip(request_id, play_id))
 
+    async def start_recording(self, recording_id: str, feed_fd: int, tracks: bool) -> None:
+        """Let it write into a feed, of which it gets a descriptor of its own; refused while it writes into one."""
+        make = protocol.StartRecording
+        await self._ask(lambda request_id: make(request_id, recording_id, tracks), [feed_fd])
+
+    async def pause_recording(self, recording_id: str, behavior: Literal["silence", "skip"] = "silence") -> None:
+        """Let it write nothing for a while; refused if it does so already."""
+        await self._ask(lambda request_id: protocol.PauseRecording(request_id, recording_id, behavior))
+
+    async def resume_recording(self, recording_id: str) -> None:
+        """Let it go on writing after a pause; refused if there is none."""
+        await self._ask(lambda request_id: protocol.ResumeRecording(request_id, recording_id))
+
+    async def stop_recording(self, recording_id: str) -> None:
+        """Make it close the feed, which then has all that there was to record."""
+        await self._ask(lambda request_id: protocol.StopRecording(request_id, recording_id))
+
     async def remove_leg(self, call_id: str, bye: bool = False) -> protocol.LegRemoved:
         """Take a call's row away. The answer is what the next mixer needs to go on with the call."""
         answer = await self._ask(lambda request_id: protocol.RemoveLeg(request_id, call_id, bye))

@@ -1,4 +1,4 @@
-"""A mixer as an operating system process: signals to it, and how it ended.
+"""A mixer or a recorder as an operating system process: signals to it, and how it ended.
 
 The zygote is its parent and reports its exit status; a pidfd tells its end at once, also when the zygote is
 dead. What the end means is decided by `handle`.
@@ -44,6 +44,10 @@ class MixerProcess:
         self._orphan = True
         if self._ended:
             self._resolve(None)
+
+    def abandon(self) -> None:
+        """Watch it no more; what becomes of it nobody will know."""
+        self._resolve(None)
 
     def _on_end(self) -> None:
         self._ended = True

@@ -1,7 +1,7 @@
-"""All mixers of this server: launching them, counting what they do, and stopping them.
+"""All mixers and recorders of this server: launching them, counting what mixers do, and stopping them.
 
-A launch either gives a mixer that takes commands or leaves nothing behind. How one mixer is spoken to is
-`handle`'s business; which conference gets one, and what happens when it dies, is the service's.
+A launch either gives one that takes commands or leaves nothing behind. How one is spoken to is the business of `handle`
+and `recorder`; which conference gets one, and what happens when it dies, is the service's.
 """
 
 import asyncio
@@ -13,24 +13,28 @@ from collections.abc import Callable
 from typing import Final
 
 from mixer.protocol import MixerConfig
+from recording.catalog import RecorderConfig
 from server.mixers.channel import pair
 from server.mixers.errors import LaunchFailed
 from server.mixers.forkserver import Forkserver
 from server.mixers.handle import MixerHandle, News, Patience
+from server.mixers.recorder import RecorderHandle, RecorderNews
 from server.mixers.totals import MixerTotals, Tally
 from server.tasks import Tasks
 
 MIXER: Final = "mixer.loop:run"
+RECORDER: Final = "recording.process:run"
 
 
 class Mixers:
-    """Mixer processes that run the function `run`, given as module:function."""
+    """Mixer processes that run the function `run`, and recorders that run `record`, given as module:function."""
 
-    def __init__(self, *, run: str = MIXER, patience: Patience | None = None) -> None:
+    def __init__(self, *, run: str = MIXER, record: str = RECORDER, patience: Patience | None = None) -> None:
         self._patience = patience or Patience()
-        self._forkserver = Forkserver(run)
+        self._forkserver = Forkserver(run, record)
         self._tasks = Tasks()
         self._handles: set[MixerHandle] = set()
+        self._recorders: set[RecorderHandle] = set()
         self._tally = Tally()
         self._stopping = False
 
@@ -86,6 +90,44 @@ class Mixers:
         launched = True
         return handle
 
+    async def launch_recorder(
+        self,
+        config: RecorderConfig,
+        feed_fd: int,
+        on_report: Callable[[RecorderHandle, RecorderNews], None],
+        on_exit: Callable[[RecorderHandle, int | None], None],
+    ) -> RecorderHandle:
+        """Start a recorder that reads the feed behind `feed_fd`, which stays the caller's, and wait for its first word.
+
+        That may be a `Failed`, which `on_report` is told like all others. `on_exit` is called exactly once for each
+        launch that returned, after the last report. Another recorder with the same config and feed goes on where a dead
+        one stopped. Raises LaunchFailed; then `on_exit` is not called.
+        """
+        handle: RecorderHandle | None = None
+        launched = False
+
+        def exited(gone: RecorderHandle, status: int | None) -> None:
+            self._recorders.discard(gone)
+            if launched:
+                on_exit(gone, status)
+
+        try:
+            async with asyncio.timeout(self._patience.ready_s):
+                handle = await self._fork_recorder(config, feed_fd, on_report, exited)
+                await handle.ready()
+        except BaseException as error:
+            if handle is not None:
+                handle.kill()
+            if isinstance(error, TimeoutError):
+                message = f"recorder {config.recording_id} was not ready in {self._patience.ready_s:g} s"
+                raise LaunchFailed(message) from error
+            raise
+        if handle not in self._recorders:
+            # It ended in the same breath: nobody has been told yet.
+            asyncio.get_running_loop().call_soon(on_exit, handle, handle.status)
+        launched = True
+        return handle
+
     def totals(self) -> MixerTotals:
         """What all mixers, running and ended, have done so far, up to their last heartbeats."""
         return self._tally.totals([handle.last_beat for handle in self._handles])
@@ -93,10 +135,14 @@ class Mixers:
     async def stop(self, grace_s: float = 2.0) -> None:
         """Stop every mixer, kill those that take longer than `grace_s`, then end their parent.
 
-        Afterwards nothing of them is left: no process, no descriptor. It is not meant to be started again.
+        Afterwards nothing of mixers is left: no process, no descriptor. Recorders get as long to publish what they
+        have; those that take longer go on by themselves. It is not meant to be started again.
         """
         self._stopping = True
-        await asyncio.gather(*(handle.stop(grace_s) for handle in self._handles))
+        recorders = [handle.stop(grace_s) for handle in self._recorders]
+        await asyncio.gather(*(handle.stop(grace_s) for handle in self._handles), *recorders)
+        for recorder in list(self._recorders):
+            await recorder.abandon()
         await self._forkserver.stop()
         await self._tasks.cancel_all()
 
@@ -120,6 +166,25 @@ class Mixers:
         handle = MixerHandle(config.name, process, ours, dump_fd, self._patience, self._tasks, on_report, on_exit)
         self._handles.add(handle)
         self._tally.started += 1
+        return handle
+
+    async def _fork_recorder(
+        self,
+        config: RecorderConfig,
+        feed_fd: int,
+        on_report: Callable[[RecorderHandle, RecorderNews], None],
+        on_exit: Callable[[RecorderHandle, int | None], None],
+    ) -> RecorderHandle:
+        with contextlib.ExitStack() as undo:
+            ours, theirs = pair()
+            undo.callback(ours.close)
+            with theirs:
+                dump_fd = os.memfd_create("recorder stack")
+                undo.callback(os.close, dump_fd)
+                process = await self._forkserver.fork_recorder(config, theirs, dump_fd, feed_fd)
+            undo.pop_all()
+        handle = RecorderHandle(config, process, ours, dump_fd, on_report, on_exit)
+        self._recorders.add(handle)
         return handle
 
     def _forget(self, handle: MixerHandle) -> None:

@@ -1,5 +1,6 @@
 """A real zygote, with a fake mixer for it to fork."""
 
+import json
 import os
 import re
 import resource
@@ -10,6 +11,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,7 +19,7 @@ from mixer import packets
 from mixer import protocol as p
 from tests.support.processes import children, open_fds, running, wait_until_gone
 
-FAKE = "tests.support.fake_mixer:run"
+FUNCTIONS = ("--run", "tests.support.fake_mixer:run", "--record", "tests.support.fake_recorder:run")
 PCMU = p.MediaFormat("pcmu", 0, 8000)
 
 
@@ -64,7 +66,7 @@ class Parent:
         self.mixers: set[int] = set()
         with theirs:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "mixer", "--socket", str(theirs.fileno()), "--run", FAKE],
+                (sys.executable, "-m", "mixer", "--socket", str(theirs.fileno()), *FUNCTIONS),
                 pass_fds=[theirs.fileno()],
                 env={**os.environ, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"},
             )
@@ -88,6 +90,20 @@ class Parent:
             request = p.FORKS.dump_json(p.ForkMixer(request_id, p.MixerConfig(name)))
             socket.send_fds(self.sock, [request], [theirs.fileno(), dump_fd])
         return ours, dump_fd
+
+    def record(self, config: dict[str, Any]) -> Child:
+        """Ask for a recorder."""
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        ours.settimeout(20)
+        dump_fd, feed_fd = os.memfd_create("dump"), os.memfd_create("feed")
+        os.write(feed_fd, b"sound")
+        with theirs:
+            request = p.FORKS.dump_json(p.ForkRecorder(1, "5b8f2f4e-6a43-4b6c-9a3e-0a7b2c1d9e0f", config))
+            socket.send_fds(self.sock, [request], [theirs.fileno(), dump_fd, feed_fd])
+        os.close(feed_fd)
+        forked, (pidfd,) = self.read()
+        assert isinstance(forked, p.MixerForked)
+        return Child(forked.pid, pidfd, ours, dump_fd)
 
     def fork(self, name: str = "conf_1") -> Child:
         control, dump_fd = self.ask(1, name)
@@ -204,7 +220,9 @@ def test_a_hung_mixer_writes_its_stack_when_asked(parent: Parent) -> None:
 def test_wrong_requests_are_survived(parent: Parent) -> None:
     null = os.open("/dev/null", os.O_RDONLY)
     request = p.FORKS.dump_json(p.ForkMixer(1, p.MixerConfig("conf_1")))
-    for data, fds in [(b"nonsense", [null, null]), (request, []), (request, [null] * 3), (request, [null] * 9)]:
+    recorder = p.FORKS.dump_json(p.ForkRecorder(1, "rec", {}))
+    wrong = [(b"nonsense", [null, null]), (request, []), (request, [null] * 3), (request, [null] * 9)]
+    for data, fds in [*wrong, (recorder, [null] * 2), (recorder, [null] * 4)]:
         socket.send_fds(parent.sock, [data], fds)
     os.close(null)
     parent.fork().close()
@@ -268,3 +286,40 @@ def test_the_zygote_ends_when_the_server_died_before_it_was_ready() -> None:
     parent = Parent()
     parent.sock.close()
     assert parent.process.wait(timeout=20) == 0
+
+
+def test_a_recorder_has_what_it_was_given_and_nothing_else(parent: Parent) -> None:
+    recorder = parent.record({"a": [1, "x"]})
+    assert json.loads(recorder.control.recv(1 << 16)) == {"config": {"a": [1, "x"]}, "feed": "sound"}
+    # Standard streams, its control socket, its dump file, its feed.
+    assert len(open_fds(recorder.pid)) == 6
+    assert Path(f"/proc/{recorder.pid}/comm").read_text().strip() == "recorder 1d9e0f"
+    recorder.control.send(b"exit")
+    assert parent.read() == (p.MixerExited(recorder.pid, 3), [])
+    recorder.close()
+
+
+def test_how_a_recorder_died_is_written_down(parent: Parent) -> None:
+    recorder = parent.record({})
+    recorder.control.recv(1 << 16)
+    recorder.control.send(b"raise")
+    assert parent.read() == (p.MixerExited(recorder.pid, 70), [])
+    assert "as requested" in recorder.dump()
+    recorder.close()
+
+
+def test_recorders_outlive_the_server_and_the_zygote(tmp_path: Path) -> None:
+    parent = Parent()
+    parent.read()
+    mixer, recorder = parent.fork(), parent.record({"linger": str(tmp_path / "done")})
+    recorder.control.recv(1 << 16)
+    recorder.control.close()
+    parent.sock.close()
+    mixer.control.close()
+    assert parent.process.wait(timeout=20) == 0
+    assert select.select([recorder.pidfd], [], [], 0)[0] == [], "it lingers"
+    (tmp_path / "go").touch()
+    assert select.select([recorder.pidfd], [], [], 20)[0] == [recorder.pidfd]
+    assert (tmp_path / "done").read_text() == "published"
+    for fd in (recorder.pidfd, recorder.dump_fd, mixer.pidfd, mixer.dump_fd):
+        os.close(fd)

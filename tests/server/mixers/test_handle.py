@@ -3,6 +3,7 @@
 import asyncio
 import os
 from collections.abc import AsyncIterator
+from dataclasses import asdict
 from typing import cast
 
 import pytest
@@ -126,3 +127,24 @@ async def test_news_of_sound_is_handed_on(peer: Peer) -> None:
         peer.say(report)
     await peer.handle.stop_clip("play_1")  # answered after them
     assert peer.news == news
+
+
+async def test_recording_is_asked_for_by_id_and_the_feed_goes_along(peer: Peer) -> None:
+    feed_fd = os.memfd_create("feed")
+    os.write(feed_fd, b"feed")
+    await peer.handle.start_recording("rec", feed_fd, True)
+    os.close(feed_fd)
+    assert os.pread(peer.fds[0], 9, 0) == b"feed"
+    await peer.handle.pause_recording("rec", "skip")
+    await peer.handle.resume_recording("rec")
+    await peer.handle.stop_recording("rec")
+    told = [{**asdict(command), "request_id": 0} for command in peer.commands]
+    assert told == [
+        {"request_id": 0, "recording_id": "rec", "tracks": True, "type": "start_recording"},
+        {"request_id": 0, "recording_id": "rec", "behavior": "skip", "type": "pause_recording"},
+        {"request_id": 0, "recording_id": "rec", "type": "resume_recording"},
+        {"request_id": 0, "recording_id": "rec", "type": "stop_recording"},
+    ]
+    peer.refuse = "no such recording"
+    with pytest.raises(MixerRefused, match="no such recording"):
+        await peer.handle.stop_recording("rec")
