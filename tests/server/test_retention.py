@@ -2,10 +2,13 @@
 
 import asyncio
 from contextlib import suppress
+from pathlib import Path
+from typing import Any
 
 from server.journal import JournalUnavailable
 from server.retention import DAY_S, EVERY_S, PAUSE_S, PORTION, Retention
 from tests.server.prompts.virtual import VirtualTime
+from tests.support.api import serving
 
 
 class Store:
@@ -67,3 +70,26 @@ async def test_nothing_is_forgotten_if_everything_is_to_be_kept() -> None:
     store = Store(time, old=3)
     assert await run(store, time, days=0, seconds=3 * EVERY_S)
     assert store.asked == []
+
+
+async def listed(data_dir: Path, **settings: Any) -> list[str]:
+    """Start a server on what earlier ones left, and return the names of the conferences it still knows in the end."""
+    async with serving(data_dir, **settings) as api:
+        for _ in range(40):
+            names = [conference["name"] for conference in (await api.get("/v1/conferences"))["conferences"]]
+            if "old" not in names:
+                break
+            await asyncio.sleep(0.005)
+        return names
+
+
+async def test_a_server_forgets_what_ended_longer_ago_than_its_setting_says(tmp_path: Path) -> None:
+    async with serving(tmp_path) as api:
+        now = api.clock.wall_s
+        for name, ended_days_ago in (("old", 31), ("young", 29)):
+            api.clock.wall_s = now - ended_days_ago * DAY_S
+            await api.enter(name)
+            await api.post(f"/v1/conferences/{name}/end")
+    assert await listed(tmp_path, events_retention_days=0) == ["young", "old"]
+    assert await listed(tmp_path) == ["young", "old"]
+    assert await listed(tmp_path, events_retention_days=30) == ["young"]
