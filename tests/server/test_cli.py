@@ -62,11 +62,11 @@ def test_openapi_is_json(capsys: pytest.CaptureFixture[str]) -> None:
 def test_help_names_every_command_and_imports_none_of_the_heavy_ones(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name in ("server.caller.cli", "server.demo", "server.watch.ls", "server.watch.watch"):
+    for name in ("server.caller.cli", "server.demo", "server.watch.ls", "server.watch.watch", "server.watch.webhooks"):
         monkeypatch.setitem(sys.modules, name, None)
     assert run("--help") == 0
     text = capsys.readouterr().out
-    assert all(name in text for name in ("run", "check", "openapi", "call", "ls", "watch", "demo"))
+    assert all(name in text for name in ("run", "check", "openapi", "call", "ls", "watch", "webhooks", "demo"))
 
 
 def test_a_lazy_command_is_imported_when_asked_for(capsys: pytest.CaptureFixture[str]) -> None:
