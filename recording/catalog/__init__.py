@@ -14,6 +14,7 @@ from recording.catalog.children import (
     rendered_name,
     repair_command,
 )
+from recording.catalog.feeds import create_feed
 from recording.catalog.folder import Listed, RecordingsFolder
 from recording.catalog.manifest import (
     Files,
@@ -77,6 +78,7 @@ __all__ = [
     "Started",
     "Status",
     "Trim",
+    "create_feed",
     "dump",
     "dump_config",
     "folder_name",
