@@ -36,6 +36,7 @@ ERRORS: Final[dict[str, ErrorKind]] = {
     "method_not_allowed": ErrorKind(405, "The path does not take this method"),
     "body_too_large": ErrorKind(413, "The body is too large"),
     "unsupported_media_type": ErrorKind(415, "The body has to be JSON"),
+    "range_not_satisfiable": ErrorKind(416, "The file has no such part"),
     # The state of things forbids it.
     "conference_full": ErrorKind(409, "The conference is full"),
     "conference_ended": ErrorKind(409, "The conference has ended"),
@@ -50,12 +51,16 @@ ERRORS: Final[dict[str, ErrorKind]] = {
     "too_many_announcements": ErrorKind(409, "Too many announcements are still to be played"),
     "recording_in_progress": ErrorKind(409, "The conference is being recorded"),
     "recording_ended": ErrorKind(409, "The recording has ended"),
+    "recording_not_ready": ErrorKind(409, "The recording is still being made"),
+    "tracks_not_recorded": ErrorKind(409, "The recording has no tracks"),
     # The server cannot take it now.
     "draining": ErrorKind(503, "The server is about to stop", "us"),
     "not_ready": ErrorKind(503, "The server is not ready", "us"),
     "no_media_ports": ErrorKind(503, "No media port is free", "us"),
     "journal_unavailable": ErrorKind(503, "Nothing can be written down now", "us"),
     "mixer_unavailable": ErrorKind(503, "No mixer could take the call", "us"),
+    "recording_unavailable": ErrorKind(503, "The recording cannot be had from where it is kept", "us"),
+    "render_failed": ErrorKind(503, "The recording cannot be had in that format now", "us"),
     "internal_error": ErrorKind(500, "The server made a mistake", "us"),
 }
 

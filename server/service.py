@@ -15,12 +15,14 @@ import structlog
 from server import service_conferences as conferences
 from server import service_events as logged
 from server import service_history as history
+from server import service_recording_requests as recordings
 from server.calls.addresses import LOOPBACK
 from server.calls.lobby import Lobby
 from server.calls.model import Call, CallState
 from server.calls.registry import Calls
 from server.conference.commands import End, Update
 from server.conference.model import Conference, EndReason, Participant
+from server.conference.recordings import PauseBehavior
 from server.conference.views import ConferenceSummary
 from server.conference.wire import Origin
 from server.errors import ParleyError
@@ -28,12 +30,15 @@ from server.journal import Journal
 from server.live_events import Only
 from server.mixers.ports import MediaPorts
 from server.mixers.supervisor import Mixers
+from server.recordings.shelf import Sound
+from server.recordings.store import RecordingStore
 from server.retention import Retention
 from server.service_calls import NewCall, create_call, finish_call
 from server.service_context import Clock, Context
 from server.service_joining import Joined, Joining, Wish
 from server.service_news import NewsDesk
 from server.service_prompts import Prompts
+from server.service_recordings import Recordings
 from server.service_speech import Figures
 from server.service_steps import consider, write
 from server.settings import Settings
@@ -58,7 +63,7 @@ class Service:
         self, settings: Settings, clock: Clock, journal: Journal, mixers: Mixers, prompts: Prompts, webhooks: Sender
     ) -> None:
         """`webhooks` sends what is in the journal's outbox."""
-        calls, tasks = Calls(), Tasks()
+        calls, tasks, housekeeping = Calls(), Tasks(), Tasks()
         bind_ip = LOOPBACK if settings.loopback_media else "0.0.0.0"
         lobby = Lobby(
             mixers,
@@ -79,6 +84,9 @@ class Service:
             origin=Origin(node_id=socket.gethostname(), space_id="parley"),
             tasks=tasks,
             prompts=prompts,
+            store=RecordingStore(settings, journal, housekeeping, clock.now, clock.monotonic),
+            recordings=Recordings(lambda: self.context),
+            housekeeping=housekeeping,
             webhooks=webhooks,
             calls=calls,
         )
@@ -95,6 +103,7 @@ class Service:
         context = self.context
         context.prompts.start()
         await context.journal.open()
+        context.store.start()
         for conference_id in await context.journal.open_conferences():
             conference = await context.journal.load(conference_id)
             if conference is not None:
@@ -247,3 +256,45 @@ class Service:
     async def stats(self, project_id: str, reference: str) -> Figures:
         """Return a conference's figures."""
         return await conferences.stats(self.context, project_id, reference)
+
+    # ---- recordings
+
+    async def start_recording(self, project_id: str, reference: str, *, trim: bool, tracks: bool) -> dict[str, Any]:
+        """Record a conference from now on; return RECORDING."""
+        starting = recordings.start(self.context, project_id, reference, trim=trim, tracks=tracks)
+        return await self._finish(starting, "start_recording")
+
+    async def change_recording(
+        self, project_id: str, recording_id: str, wanted: recordings.Wanted, behavior: PauseBehavior
+    ) -> dict[str, Any]:
+        """Pause, resume or stop a recording; return RECORDING afterwards."""
+        changing = recordings.change(self.context, project_id, recording_id, wanted, behavior)
+        return await self._finish(changing, "change_recording")
+
+    async def get_recording(self, project_id: str, recording_id: str) -> dict[str, Any]:
+        """Return RECORDING."""
+        return await recordings.get(self.context, project_id, recording_id)
+
+    async def list_recordings(self, project_id: str, page: recordings.RecordingPage) -> list[dict[str, Any]]:
+        """Return a project's RECORDINGs, the newest first."""
+        return await recordings.list_recordings(self.context, project_id, page)
+
+    async def recording_ids(self, conference_ids: list[str]) -> dict[str, list[str]]:
+        """Return the recordings of conferences, in the order they began."""
+        return await recordings.recording_ids(self.context, conference_ids)
+
+    async def delete_recording(self, project_id: str, recording_id: str) -> None:
+        """Remove a recording with all its files and copies."""
+        await self._finish(recordings.delete(self.context, project_id, recording_id), "delete_recording")
+
+    async def recording_audio(self, project_id: str, recording_id: str, view: recordings.View) -> Sound:
+        """Open a recording's sound."""
+        return await recordings.audio(self.context, project_id, recording_id, view)
+
+    async def recording_track(self, project_id: str, recording_id: str, call_id: str) -> Sound:
+        """Open what one participant said."""
+        return await recordings.track(self.context, project_id, recording_id, call_id)
+
+    async def recording_manifest(self, project_id: str, recording_id: str) -> bytes:
+        """Return a recording's manifest (JSON)."""
+        return await recordings.manifest(self.context, project_id, recording_id)

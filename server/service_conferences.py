@@ -22,7 +22,7 @@ from server.service_steps import carry_out, everybody, nobody
 async def leave(context: Context, project_id: str, call_id: str, reference: str) -> None:
     """Take a call out of a conference. Raises `ParleyError`, of a call that is not in it too."""
     call = context.calls.get(project_id, call_id)
-    async with _in_progress(context, project_id, reference) as live:
+    async with in_progress(context, project_id, reference) as live:
         if call.state is CallState.ENDED:
             raise ParleyError("call_ended", f"the call {call_id!r} has ended")
         await carry_out(context, live, Leave(call_id))
@@ -30,7 +30,7 @@ async def leave(context: Context, project_id: str, call_id: str, reference: str)
 
 async def kick(context: Context, project_id: str, reference: str, call_id: str) -> None:
     """Throw a participant out and hang up its call."""
-    async with _in_progress(context, project_id, reference) as live:
+    async with in_progress(context, project_id, reference) as live:
         _present(live, call_id)
         await carry_out(context, live, Kick(call_id), lambda call: call.call_id == call_id)
 
@@ -40,7 +40,7 @@ async def update(context: Context, project_id: str, reference: str, command: Upd
     for field, url in (("wait_url", command.wait_url), ("hold_url", command.hold_url)):
         if not isinstance(url, Keep):
             context.check_url(field, url)
-    async with _in_progress(context, project_id, reference) as live:
+    async with in_progress(context, project_id, reference) as live:
         _present(live, command.call_id)
         await carry_out(context, live, command)
         return live.conference, live.conference.participants[command.call_id]
@@ -49,7 +49,7 @@ async def update(context: Context, project_id: str, reference: str, command: Upd
 async def announce(context: Context, project_id: str, reference: str, url: str, call_id: str | None) -> str:
     """Have something played to all, or to one participant; return the announcement's id."""
     context.check_url("url", url)
-    async with _in_progress(context, project_id, reference) as live:
+    async with in_progress(context, project_id, reference) as live:
         announcement_id = context.new_id()
         await carry_out(context, live, Announce(announcement_id, url, call_id))
         return announcement_id
@@ -57,7 +57,7 @@ async def announce(context: Context, project_id: str, reference: str, url: str, 
 
 async def end(context: Context, project_id: str, reference: str) -> Conference:
     """End a conference for all and return it."""
-    async with _in_progress(context, project_id, reference) as live:
+    async with in_progress(context, project_id, reference) as live:
         await carry_out(context, live, End())
         return live.conference
 
@@ -106,7 +106,7 @@ async def find_live(context: Context, project_id: str, reference: str) -> Live:
 
 
 @asynccontextmanager
-async def _in_progress(context: Context, project_id: str, reference: str) -> AsyncIterator[Live]:
+async def in_progress(context: Context, project_id: str, reference: str) -> AsyncIterator[Live]:
     """Hold a conference; it is still in progress once the lock is had, or this raises."""
     context.check_ready()
     live = await find_live(context, project_id, reference)

@@ -17,8 +17,10 @@ from server.journal import Journal
 from server.live_events import Bell
 from server.mixers.ports import MediaPorts
 from server.mixers.supervisor import Mixers
+from server.recordings.store import RecordingStore
 from server.service_live import LiveConferences
 from server.service_prompts import Prompts
+from server.service_recording import Results
 from server.settings import Settings
 from server.tasks import Tasks
 from server.urls.check import check_url
@@ -58,6 +60,10 @@ class Context:
     tasks: Tasks
     """Work that comes to an end by itself."""
     prompts: Prompts
+    store: RecordingStore
+    """Recordings that are done."""
+    recordings: Results
+    """Told what comes of recordings."""
     webhooks: Sender
     """Delivers what is written; told after each write that there is something."""
     bell: Bell = field(default_factory=Bell)

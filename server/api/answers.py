@@ -10,6 +10,7 @@ from server.api.examples import EVENT
 from server.calls.model import Call, CallState
 from server.conference.callbacks import Encoding, Method
 from server.conference.moments import rfc3339_ms
+from server.conference.recordings import RecordingState
 from server.service_speech import Figures
 from server.webhooks.model import DeliveryKind, DeliveryState
 
@@ -272,6 +273,40 @@ class EventList(BaseModel):
 
     events: list[dict[str, Any]] = Field(examples=[[EVENT]])
     last_sequence: int = Field(description="Of the conference; above the last event here if there are more.")
+
+
+class RecordedTrack(BaseModel):
+    """One participant's own voice."""
+
+    call_id: str
+    joined_offset_s: float = Field(description="Of its first sample after the room's.")
+    duration_s: float
+    byte_size: int
+    sha256: str
+    url: str
+
+
+class RecordingBody(BaseModel):
+    """RECORDING."""
+
+    recording_id: str
+    conference_id: str
+    status: RecordingState
+    started_at: str
+    duration_s: float = Field(description="While it goes on, so far.")
+    channels: int
+    sample_rate: int | None
+    byte_size: int | None = Field(description="Of what `url` returns, as is `sha256`; null while it goes on.")
+    sha256: str | None
+    trim: Literal["trim-silence", "do-not-trim"]
+    url: str | None = Field(description="Of the audio; null if there is none.")
+    tracks: list[RecordedTrack]
+
+
+class RecordingList(BaseModel):
+    """Recordings, the newest first."""
+
+    recordings: list[RecordingBody]
 
 
 class DeliveryBody(BaseModel):

@@ -11,7 +11,7 @@ from fastapi.openapi.utils import get_openapi
 from fastapi_offline import FastAPIOffline
 from starlette.middleware import Middleware
 
-from server.api import calls, conferences, deliveries, events, health, participants
+from server.api import calls, conferences, deliveries, events, health, participants, recordings
 from server.api.answers import Problem
 from server.api.auth import DOCS_FILES, OPEN_PATHS, Auth
 from server.api.bodies import Bodies
@@ -24,6 +24,7 @@ TAGS: Final = [
     {"name": "calls", "description": "A call is one party's media connection."},
     {"name": "participants", "description": "A participant is a call in a conference."},
     {"name": "conferences", "description": "Created by the first join, ended by the last leave, or earlier."},
+    {"name": "recordings", "description": "What the room heard, and each voice by itself."},
     {"name": "events", "description": "What happens, as it happens; resumable."},
     {"name": "webhooks", "description": "Events are delivered at least once, in order per conference and endpoint."},
     {"name": "health", "description": "For load balancers and supervisors; open without a key."},
@@ -69,7 +70,7 @@ def _routes(middleware: list[Middleware]) -> FastAPI:
         redirect_slashes=False,
         middleware=middleware,
     )
-    for module in (calls, participants, conferences, events, deliveries, health):
+    for module in (calls, participants, conferences, recordings, events, deliveries, health):
         app.include_router(module.router)
     app.openapi = lambda: _described(app)  # type: ignore[method-assign]
     return app

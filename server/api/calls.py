@@ -86,6 +86,9 @@ def wish(name: str, body: JoinParameters) -> Wish:
         playout=PLAYOUTS[body.jitter_buffer],
         callback=body.callback,
         recording_callback=body.recording_callback,
+        record=body.record == "record-from-start",
+        trim=body.trim == "trim-silence",
+        tracks=body.tracks,
     )
 
 

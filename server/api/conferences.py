@@ -29,7 +29,9 @@ async def list_conferences(
 ) -> ConferenceList:
     """Return conferences, the newest first, those that ended included."""
     found = await service.list_conferences(project, Page(status, name, limit, before))
-    return ConferenceList(conferences=[ConferenceBody(**summary_view(summary)) for summary in found])
+    recorded = await service.recording_ids([summary.conference_id for summary in found])
+    bodies = [ConferenceBody(**summary_view(s, recorded.get(s.conference_id, ()))) for s in found]
+    return ConferenceList(conferences=bodies)
 
 
 @router.get("/{id}", summary="Read a conference", responses=refusals(404, 503))

@@ -13,6 +13,7 @@ _HEADLINES: Final = {
     409: "The state of things forbids it",
     413: "The body is too large",
     415: "The body is no JSON by its Content-Type",
+    416: "The file has no such part",
     422: "Not valid, or not in this version",
     503: "Cannot be taken now; see Retry-After",
 }

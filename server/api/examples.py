@@ -14,6 +14,8 @@ LEAVE: Final[dict[str, Any]] = {"conference_id": "standup"}
 CALL_AND_JOIN: Final[dict[str, Any]] = {"media": {"rtp": {"codec": "opus", "ip": "127.0.0.1", "port": 40002}}}
 PATCH: Final[dict[str, Any]] = {"muted": True, "gain_db": -3.0, "hold": True, "hold_url": ""}
 ANNOUNCE: Final[dict[str, Any]] = {"url": "https://example.org/closing-in-five-minutes.wav"}
+RECORD: Final[dict[str, Any]] = {"trim": "do-not-trim", "tracks": True}
+PAUSE: Final[dict[str, Any]] = {"status": "paused", "pause_behavior": "skip"}
 REPLAY: Final[dict[str, Any]] = {"after": 0, "url": "https://example.org/parley-events"}
 EVENT: Final[dict[str, Any]] = {
     "id": "4b9c1f3e-2f0e-4a52-9e0e-5f6d0f3c9d11",

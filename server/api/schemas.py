@@ -31,6 +31,7 @@ from server.conference.callbacks import DEFAULT_EVENTS, DEFAULT_RECORDING_EVENTS
 from server.conference.model import GAIN_DB_BOUNDS
 from server.errors import ParleyError
 
+Trim = Literal["trim-silence", "do-not-trim"]
 _SOUND: Final = 'Null: the server\'s own music. "": silence.'
 
 
@@ -102,9 +103,11 @@ class JoinParameters(Request):
     wait_url: SoundUrl | None = Field(None, description=f"Heard until the conference starts. {_SOUND}")
     max_participants: int | None = Field(None, ge=2, le=100_000, description="The first join that says so decides.")
     min_participants_to_start: int | None = Field(None, ge=1, le=100_000, description="The first join decides.")
-    record: Literal["record-from-start", "do-not-record"] = "do-not-record"
+    record: Literal["record-from-start", "do-not-record"] = Field(
+        "do-not-record", description="Record the conference from its start, or from this join on if it has started."
+    )
     region: Region | None = Field(None, description="Echoed; the first join that says so decides.")
-    trim: Literal["trim-silence", "do-not-trim"] = "trim-silence"
+    trim: Trim = "trim-silence"
     coach: CallId | None = Field(None, description="The call to coach: it alone hears this one.")
     status_callback: CallbackUrl | None = Field(
         None, description="Is told of the conference's events; the first join that gives one decides."
@@ -143,8 +146,6 @@ class JoinParameters(Request):
     def refuse_unsupported(self) -> None:
         """Raise `ParleyError` (not_supported_yet) for the first field this version cannot carry out."""
         _refuse([name for name in _JOIN_LATER if rendered(getattr(self, name))])
-        if self.record == "record-from-start":
-            _refuse(["record"])
 
 
 class Join(JoinParameters):
@@ -194,6 +195,22 @@ class Announce(Request):
     call_id: CallId | None = Field(None, description="The participant to play it to; otherwise all hear it.")
 
 
+class StartRecording(Request):
+    """Body of `POST .../recordings`."""
+
+    trim: Trim = Field("trim-silence", description="Silence at both ends of the room's sound is cut off.")
+    tracks: bool = Field(False, description="Record each participant on a track of its own, too.")
+
+
+class PatchRecording(Request):
+    """Body of `PATCH /v1/recordings/{id}`."""
+
+    status: Literal["paused", "in-progress", "stopped"]
+    pause_behavior: Literal["silence", "skip"] | None = Field(
+        None, description="What becomes of the pause: `silence`, if not given, or `skip`: its time is left out."
+    )
+
+
 class Replay(Request):
     """Body of `POST .../events/replay`."""
 
@@ -204,7 +221,7 @@ class Replay(Request):
     url: SoundUrl | None = Field(None, min_length=1, description="Told of all of them; otherwise the callbacks are.")
 
 
-_JOIN_LATER: Final = ("stream", "tracks")
+_JOIN_LATER: Final = ("stream",)
 _JSON: Final = (None, "relay", "application/json")
 
 

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable, Coroutine, Hashable
 from typing import Any
 
+from server.errors import ParleyError
 from server.tasks import Tasks
 
 
@@ -25,7 +26,12 @@ class Flights:
             task = self._tasks.spawn(self._outcome(work), name)
             self._under_way[key] = task
             task.add_done_callback(lambda _: self._under_way.pop(key, None))
-        failure = await asyncio.shield(task)
+        try:
+            failure = await asyncio.shield(task)
+        except asyncio.CancelledError:
+            if task.cancelled():
+                raise ParleyError("draining", "the server stops and no longer works on recordings") from None
+            raise
         if failure is not None:
             raise failure
 
