@@ -35,24 +35,21 @@ asyncio.run(main())
 
 
 @pytest.mark.parametrize("acknowledged", [1, 20, 57])
-def test_what_was_acknowledged_is_there_after_a_kill(tmp_path: Path, acknowledged: int) -> None:
-    path = tmp_path / "parley.db"
-    with subprocess.Popen(
-        [sys.executable, "-c", WRITING, str(path)], cwd=ROOT, stdout=subprocess.PIPE, text=True
-    ) as writing:
+def test_what_was_acknowledged_is_there_after_a_kill(url: str, acknowledged: int) -> None:
+    with subprocess.Popen([sys.executable, "-c", WRITING, url], cwd=ROOT, stdout=subprocess.PIPE, text=True) as writing:
         assert writing.stdout is not None
         told = [int(writing.stdout.readline()) for _ in range(acknowledged)]
         writing.kill()
         told += [int(line) for line in writing.stdout if line.endswith("\n")]
-    stored, conference = asyncio.run(read_back(path))
+    stored, conference = asyncio.run(read_back(url))
     assert stored == list(range(1, len(stored) + 1))
     # One more may have been written than could still be told.
     assert told[-1] <= len(stored) <= told[-1] + 1
     assert (conference.sequence, conference.size) == (len(stored), 1)
 
 
-async def read_back(path: Path) -> tuple[list[int], Conference]:
-    journal = Journal(str(path))
+async def read_back(url: str) -> tuple[list[int], Conference]:
+    journal = Journal(url)
     await journal.open()
     try:
         stored = [wire["sequence"] for wire in await journal.events("conf-1", limit=100_000)]

@@ -55,13 +55,13 @@ def test_nothing_is_touched_before_opening(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-async def test_a_new_file_carries_its_schema_version(path: Path, journal: Journal) -> None:
+async def test_a_new_file_carries_its_schema_version(path: Path, file_journal: Journal) -> None:
     with closing(sqlite3.connect(path)) as connection:
         assert connection.execute("SELECT version FROM journal_schema").fetchall() == [(SCHEMA_VERSION,)]
 
 
-async def test_a_newer_schema_is_refused_and_left_alone(path: Path, journal: Journal) -> None:
-    await journal.close()
+async def test_a_newer_schema_is_refused_and_left_alone(path: Path, file_journal: Journal) -> None:
+    await file_journal.close()
     with closing(sqlite3.connect(path)) as connection, connection:
         connection.execute("UPDATE journal_schema SET version = ?", (SCHEMA_VERSION + 1,))
     again = Journal(str(path))

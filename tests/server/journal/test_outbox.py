@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
+from sqlalchemy import event
 
 from server.conference.commands import Update
 from server.journal import Journal, SequenceConflict
@@ -314,19 +315,17 @@ async def test_lists_show_the_newest_first(journal: Journal) -> None:
     assert delivered in in_conference
 
 
-async def test_what_waits_is_looked_up_and_not_searched(journal: Journal) -> None:
+async def test_what_waits_is_looked_up_and_not_searched(file_journal: Journal) -> None:
     """However many deliveries there are, finding the heads does not read those behind them, nor those done."""
-    outboxed = Outboxed(journal)
+    outboxed = Outboxed(file_journal)
     await outboxed.join("a")
-    plans = await explained(journal, outboxed.lane_ids)
+    plans = await explained(file_journal, outboxed.lane_ids)
     assert plans
     assert not [line for line in plans if line.startswith("SCAN")]
     assert any("deliveries_pending" in line for line in plans)
 
 
 async def explained(journal: Journal, lane_ids: list[int]) -> list[str]:
-    from sqlalchemy import event
-
     seen: list[tuple[str, Any]] = []
 
     def keep(_connection: Any, _cursor: Any, statement: str, parameters: Any, *_: Any) -> None:

@@ -1,10 +1,12 @@
+import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from pathlib import Path
+from typing import Any
 
 import pytest
-from sqlalchemy import Connection, Engine, event
+from sqlalchemy import Connection, Engine, event, text
 
 from server.journal import JournalUnavailable
 from server.journal.database import make_engine, parse_url
@@ -12,8 +14,9 @@ from server.journal.writer import MAX_GROUP, Writer
 
 
 @pytest.fixture
-def engine(tmp_path: Path) -> Iterator[Engine]:
-    engine = make_engine(parse_url(str(tmp_path / "w.db")), writes=True, busy_timeout_ms=50)
+def engine(url: str, path: Path) -> Iterator[Engine]:
+    path.parent.mkdir()
+    engine = make_engine(parse_url(url), writes=True, busy_timeout_ms=50)
     with engine.begin() as connection:
         connection.exec_driver_sql("CREATE TABLE t (n INTEGER PRIMARY KEY)")
     yield engine
@@ -37,7 +40,7 @@ def writer(engine: Engine) -> Iterator[Writer]:
 
 def put(number: int) -> object:
     def run(connection: Connection) -> int:
-        connection.exec_driver_sql("INSERT INTO t VALUES (?)", (number,))
+        connection.execute(text("INSERT INTO t VALUES (:n)"), {"n": number})
         return number
 
     return run
@@ -81,21 +84,71 @@ def test_a_mistake_costs_only_itself(writer: Writer, engine: Engine, commits: li
     assert rows(engine) == [1, 2]
 
 
-def test_a_failed_commit_fails_all_of_its_group(writer: Writer, engine: Engine) -> None:
-    with engine.connect() as connection:
+def break_down(connection: Connection) -> None:
+    """Let the database be unusable in the middle of a transaction: the file is full, or the connection cut."""
+    if connection.dialect.name == "sqlite":
         connection.exec_driver_sql("PRAGMA max_page_count = 2")
-
-    def big(connection: Connection) -> None:
         connection.exec_driver_sql("CREATE TABLE big (x)")
-        connection.exec_driver_sql("INSERT INTO big VALUES (zeroblob(100000))")
+    else:
+        connection.exec_driver_sql("SELECT pg_terminate_backend(pg_backend_pid())")
 
-    waiting = [writer.submit(put(1)), writer.submit(big), writer.submit(put(2))]
+
+def test_trouble_fails_all_of_its_group_and_no_later_one(writer: Writer, engine: Engine) -> None:
+    waiting = [writer.submit(put(1)), writer.submit(break_down), writer.submit(put(2))]
     writer.start()
     assert {type(future.exception(10)) for future in waiting} == {JournalUnavailable}
     later = writer.submit(put(3))
     assert later.result(10) == 3
     writer.stop()
     assert rows(engine) == [3]
+
+
+def test_futures_of_a_group_are_completed_together(engine: Engine) -> None:
+    handed_over: list[Callable[[], None]] = []
+    writer = Writer(engine, "w.db", handed_over.append)
+    waiting = [writer.submit(put(1)), writer.submit(put(1)), writer.submit(put(2))]
+    writer.start()
+    writer.stop()
+    assert rows(engine) == [1, 2]
+    assert not any(future.done() for future in waiting)
+    (complete,) = handed_over
+    complete()
+    assert [future.exception(0) is None for future in waiting] == [True, False, True]
+
+
+@pytest.fixture
+def silent_commits(engine: Engine) -> list[bool]:
+    """For each value, let a commit go through, or not, and the answer to it be lost."""
+    plan: list[bool] = []
+
+    def commit(connection: Connection) -> None:
+        if plan:
+            dbapi_connection: Any = connection.connection.dbapi_connection
+            if plan.pop(0):
+                dbapi_connection.commit()
+            raise sqlite3.OperationalError("no answer")
+
+    event.listen(engine, "commit", commit)
+    return plan
+
+
+@pytest.mark.parametrize("went_through", [True, False])
+def test_what_nobody_knows_of_is_taken_back(
+    writer: Writer, engine: Engine, silent_commits: list[bool], went_through: bool
+) -> None:
+    def take_back(connection: Connection) -> None:
+        connection.exec_driver_sql("DELETE FROM t WHERE n = 1")
+
+    silent_commits += [went_through, went_through]
+    waiting = [writer.submit(put(1), take_back), writer.submit(put(2))]
+    writer.start()
+    assert {type(future.exception(10)) for future in waiting} == {JournalUnavailable}
+    # The first that is written takes back; as nobody knows of that either, so does the next.
+    assert isinstance(writer.submit(put(3), take_back).exception(10), JournalUnavailable)
+    assert writer.submit(put(1)).result(10) == 1
+    assert writer.submit(put(4)).result(10) == 4
+    writer.stop()
+    assert rows(engine) == ([1, 2, 3, 4] if went_through else [1, 4])
 
 
 def test_a_write_given_up_in_time_is_not_made(writer: Writer, engine: Engine) -> None:
