@@ -29,7 +29,7 @@ def parse_url(url_or_path: str) -> URL:
         # Not what the parser says: parts of a password may be in it.
         raise JournalUnavailable("the URL of the journal is not like postgresql://user:password@host/name") from None
     if url.drivername in ("postgresql", "postgres", "postgresql+psycopg"):
-        return url.set(drivername="postgresql+psycopg")
+        return postgres.with_driver(url)
     if url.drivername != "sqlite":
         raise JournalUnavailable(f"the journal is an SQLite file or in PostgreSQL; {url.drivername} is not supported")
     return _checked_file(url)

@@ -53,6 +53,14 @@ def make_engine(url: URL, *, writes: bool, busy_timeout_ms: int) -> Engine:
     return engine
 
 
+def with_driver(url: URL) -> URL:
+    """Return the URL for the driver we use, the password where it is not shown when the URL is."""
+    password = url.query.get("password")
+    if isinstance(password, str):
+        url = url.set(password=password).difference_update_query(["password"])
+    return url.set(drivername="postgresql+psycopg")
+
+
 def place(url: URL) -> str:
     """Return where the database is, as messages may show it: without user, password and options."""
     host = url.host or url.query.get("host")
