@@ -26,10 +26,13 @@ from mixer.protocol import (
     Ready,
     RemoveLeg,
     Report,
+    StartRecording,
     Stats,
     Stop,
 )  # fmt: skip
 from mixer.rtp.rtcp import Bye, parse
+from recording.catalog.feeds import create_feed
+from recording.feed import FeedReader
 from tests.support.processes import open_fds
 
 
@@ -159,3 +162,20 @@ def test_mixer_ends_when_its_server_is_gone(server: Server) -> None:
     server.control.close()
     server.thread.join(5)
     assert server.exit == [1]
+
+
+def test_time_passes_in_what_an_idle_mixer_records_and_its_end_closes_the_feed(server: Server) -> None:
+    fd = create_feed()
+    feed = FeedReader(fd)
+    server.send(StartRecording(1, "rec"), [fd])
+    server.wait(lambda report: report == Done(1))
+    server.of(Heartbeat)
+    server.of(Heartbeat)
+    assert 0 < feed.ticks < 500
+    assert feed.read(9) == []
+    assert not feed.closed
+    server.control.close()
+    server.thread.join(5)
+    assert feed.closed
+    feed.close()
+    os.close(fd)
