@@ -1,11 +1,10 @@
-"""A PostgreSQL of the tests' own: started once, on a Unix socket only, with a database for each test that asks.
+"""A PostgreSQL of the tests' own: started once, on a Unix socket only, with an empty database for each test that asks.
 
 PostgreSQL refuses to run as root; then it runs as `nobody`, in a folder of that user's.
 """
 
 import contextlib
 import importlib.util
-import itertools
 import os
 import shutil
 import signal
@@ -17,6 +16,7 @@ from pathlib import Path
 from typing import Any, Final
 
 NOBODY: Final = 65534
+NAME: Final = "journal"
 START_S: Final = 60
 # What is tried here is not what a power loss leaves.
 OPTIONS: Final = ("fsync=off", "full_page_writes=off", "listen_addresses=", "max_connections=40", "shared_buffers=16MB")
@@ -46,7 +46,6 @@ class Server:
         self.folder = folder
         self._postgres = postgres
         self._process: subprocess.Popen[bytes] | None = None
-        self._numbers = itertools.count(1)
 
     def start(self) -> None:
         """Start it and wait until it answers. It ends with the thread that calls this, at the latest."""
@@ -73,10 +72,19 @@ class Server:
         self._process.wait(START_S)
 
     def new_database(self) -> str:
-        """Return the URL of a new database."""
-        name = f"journal_{next(self._numbers)}"
-        self.execute(f"CREATE DATABASE {name}")
-        return f"postgresql://parley@/{name}?host={self.folder}"
+        """Return the URL of an empty database, which no other test uses at the same time."""
+        if not self.execute(f"SELECT 1 FROM pg_database WHERE datname = '{NAME}'"):
+            self.execute(f"CREATE DATABASE {NAME}")
+        # Emptied, not made anew: a database is hundreds of files.
+        self.cut_connections()
+        self.execute(f"ALTER DATABASE {NAME} RESET ALL")
+        self.execute("DROP SCHEMA public CASCADE", NAME)
+        self.execute("CREATE SCHEMA public", NAME)
+        return f"postgresql://parley@/{NAME}?host={self.folder}"
+
+    def cut_connections(self) -> None:
+        """Cut all connections to that database, and wait until they are gone."""
+        self.execute(f"SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE datname = '{NAME}'")
 
     def execute(self, statement: str, database: str = "postgres") -> list[Any]:
         """Run a statement of its own; return its rows."""

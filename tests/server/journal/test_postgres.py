@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 
 import psycopg
 import pytest
-from sqlalchemy import Connection, event, make_url
+from sqlalchemy import Connection, event
 
 from server.conference.commands import End, Update
 from server.conference.views import summarize
@@ -26,21 +26,11 @@ def url(postgres_server: postgres.Server) -> str:
 
 
 @pytest.fixture
-def name(url: str) -> str:
-    return str(make_url(url).database)
-
-
-@pytest.fixture
 async def other(url: str) -> AsyncIterator[Journal]:
     """Another server that is given the same database."""
     journal = Journal(url, busy_timeout_ms=50)
     yield journal
     await journal.close()
-
-
-def cut_connections(server: postgres.Server, name: str) -> None:
-    """Cut all connections to a database, and wait until they are gone."""
-    server.execute(f"SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE datname = '{name}'")
 
 
 async def test_a_database_is_one_servers(journal: Journal, other: Journal, url: str) -> None:
@@ -56,21 +46,21 @@ async def test_a_database_is_one_servers(journal: Journal, other: Journal, url: 
         await later.close()
 
 
-async def test_cut_connections_are_made_anew(journal: Journal, name: str, postgres_server: postgres.Server) -> None:
+async def test_cut_connections_are_made_anew(journal: Journal, postgres_server: postgres.Server) -> None:
     recorded = Recorded(journal)
     await recorded.join("a")
-    cut_connections(postgres_server, name)
+    postgres_server.cut_connections()
     await recorded.do(Update("a", muted=True))
     assert await journal.load("conf-1") == recorded.conference
     assert len(await journal.events("conf-1")) == 3
 
 
 async def test_who_lost_its_database_to_another_server_does_not_write(
-    journal: Journal, other: Journal, name: str, postgres_server: postgres.Server
+    journal: Journal, other: Journal, postgres_server: postgres.Server
 ) -> None:
     recorded = Recorded(journal)
     await recorded.join("a")
-    cut_connections(postgres_server, name)
+    postgres_server.cut_connections()
     await other.open()
     with pytest.raises(JournalUnavailable, match=IN_USE):
         await recorded.do(Update("a", muted=True))
@@ -99,10 +89,10 @@ async def test_while_it_is_away_nothing_can_be_written_or_read(
 
 
 async def test_what_another_holds_is_unavailable_until_it_lets_go(
-    journal: Journal, name: str, postgres_server: postgres.Server
+    journal: Journal, postgres_server: postgres.Server
 ) -> None:
     scenario = started("a")
-    holding = psycopg.connect(host=str(postgres_server.folder), user="parley", dbname=name)
+    holding = psycopg.connect(host=str(postgres_server.folder), user="parley", dbname=postgres.NAME)
     with holding:
         holding.execute("LOCK TABLE events")
         with pytest.raises(JournalUnavailable, match="lock timeout"):
@@ -115,24 +105,24 @@ async def test_what_another_holds_is_unavailable_until_it_lets_go(
 
 
 async def test_a_database_that_may_only_be_read_is_unavailable(
-    journal: Journal, name: str, postgres_server: postgres.Server
+    journal: Journal, postgres_server: postgres.Server
 ) -> None:
     scenario = started("a")
-    postgres_server.execute(f"ALTER DATABASE {name} SET default_transaction_read_only = on")
-    cut_connections(postgres_server, name)
+    postgres_server.execute(f"ALTER DATABASE {postgres.NAME} SET default_transaction_read_only = on")
+    postgres_server.cut_connections()
     with pytest.raises(JournalUnavailable, match="read-only"):
         await journal.append(scenario.conference, scenario.log)
-    postgres_server.execute(f"ALTER DATABASE {name} RESET default_transaction_read_only")
-    cut_connections(postgres_server, name)
+    postgres_server.execute(f"ALTER DATABASE {postgres.NAME} RESET default_transaction_read_only")
+    postgres_server.cut_connections()
     await journal.append(scenario.conference, scenario.log)
 
 
 class LostAnswers:
     """Lets commits go through whose answer is lost with the connection."""
 
-    def __init__(self, journal: Journal, name: str, server: postgres.Server) -> None:
+    def __init__(self, journal: Journal, server: postgres.Server) -> None:
         self.left = 0
-        self._cut = lambda: cut_connections(server, name)
+        self._cut = server.cut_connections
         event.listen(journal._write_engine, "commit", self._commit)
 
     def _commit(self, connection: Connection) -> None:
@@ -144,9 +134,9 @@ class LostAnswers:
 
 
 async def test_an_append_that_failed_has_not_happened_whatever_went_through(
-    journal: Journal, name: str, postgres_server: postgres.Server
+    journal: Journal, postgres_server: postgres.Server
 ) -> None:
-    lost = LostAnswers(journal, name, postgres_server)
+    lost = LostAnswers(journal, postgres_server)
     recorded = Recorded(journal)
     await recorded.join("a")
     known = summarize(recorded.conference)
@@ -174,10 +164,8 @@ async def test_an_append_that_failed_has_not_happened_whatever_went_through(
     assert [wire["sequence"] for wire in await journal.events("conf-1")] == [1, 2, 3]
 
 
-async def test_commits_are_durable_even_where_they_usually_are_not(
-    url: str, name: str, postgres_server: postgres.Server
-) -> None:
-    postgres_server.execute(f"ALTER DATABASE {name} SET synchronous_commit = off")
+async def test_commits_are_durable_even_where_they_usually_are_not(url: str, postgres_server: postgres.Server) -> None:
+    postgres_server.execute(f"ALTER DATABASE {postgres.NAME} SET synchronous_commit = off")
     journal = Journal(url)
     await journal.open()
     try:

@@ -154,7 +154,7 @@ asyncio.run(main())
 """
 
 
-@pytest.mark.parametrize("room_bytes", [0, 5_000, 20_000, 50_000])
+@pytest.mark.parametrize("room_bytes", [0, 20_000])
 def test_a_full_disk_leaves_no_gap(tmp_path: Path, room_bytes: int) -> None:
     path = tmp_path / "parley.db"
     filled = subprocess.run(
