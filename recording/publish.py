@@ -188,13 +188,13 @@ class _Publication:
     def _track_span_ms(self, number: int, voice: Voice, call: Attendance | None) -> tuple[int, int]:
         """From the call's first join to its last leave, and never less than what was heard of it."""
         starts, ends = [], [voice.length_ms]
-        if number < len(self._story.track_ticks):
-            starts.append(self._summary.place_ms(self._story.track_ticks[number]))
         if (first_ms := voice.first_sound_ms()) is not None:
             starts.append(first_ms)
-        if call is not None:
-            starts.extend(map(self._summary.place_ms, call.joins[:1]))
-            ends.append(self._length_ms if call.present or not call.leaves else self._summary.place_ms(call.leaves[-1]))
+        if call is not None and call.joins:
+            starts.append(self._summary.place_ms(call.joins[0]))
+            ends.append(self._length_ms if call.present else self._summary.place_ms(call.leaves[-1]))
+        elif number < len(self._story.track_ticks):
+            starts.append(self._summary.place_ms(self._story.track_ticks[number]))
         start_ms = min(starts, default=0) // TICK_MS * TICK_MS
         return start_ms, max(start_ms, min(max(ends), self._length_ms))
 

@@ -48,6 +48,8 @@ class Recorder:
         self.detail = ""
         self.bytes_written = 0
         self.last_tick = -1
+        self._framed_tick = -1
+        """The last whose sound came."""
         self._config, self._unix_now = config, unix_now
         self._story = Story()
         self._skipped_ticks = 0
@@ -79,11 +81,12 @@ class Recorder:
         that is not silent (its index, rate, samples). The arrays are copied. Ticks must rise: one that comes
         again is ignored.
         """
-        if not self.last_tick < tick < MOST_TICKS or self.stopped:
+        if not self._framed_tick < tick < MOST_TICKS or self.stopped:
             return
         if self._resumes:
             self._tell_resumed(tick)
-        self.last_tick = tick
+        self._framed_tick = tick
+        self.last_tick = max(self.last_tick, tick)
         if self.failed is not None or self._story.timeline.paused:
             return
         place = tick - self._skipped_ticks
@@ -197,7 +200,7 @@ class Recorder:
             key=lambda writer: writer.length_samples / writer.name.sample_rate,
             default=None,
         )
-        self.last_tick = self._story.timeline.tick_at(self._kept_places) - 1
+        self.last_tick = self._framed_tick = self._story.timeline.tick_at(self._kept_places) - 1
         self._skipped_ticks = self.last_tick + 1 - self._kept_places
         self._resumes = True
 
@@ -207,7 +210,8 @@ class Recorder:
         lost = max(0, self._story.timeline.place(tick) - self._kept_places)
         self._tell({"resumed": lost, "unix": self._unix_now()})
         if lost:
-            self._tell({"tick": self.last_tick + 1, "gap": tick - self.last_tick - 1, "reason": "recorder"})
+            first = self._framed_tick + 1
+            self._tell({"tick": first, "gap": tick - first, "reason": "recorder"})
 
     def _add_mix(self, place: int, rate: int, sound: Sound) -> None:
         if rate not in RATES_HZ or sound.size != rate // TICKS_PER_S:

@@ -257,3 +257,20 @@ def test_a_simulated_hour_ends_where_the_clock_does(tmp_path: Path) -> None:
             expected = np.concatenate([counted(minute * 3000 + tick, 8000) for tick in range(25)])
             assert np.array_equal(heard[minute, :4000], expected)
             assert not heard[minute, 4000:].any()
+
+
+def test_a_recording_beyond_4_gib_is_published_as_rf64(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # What is hashed is 4 GiB of holes; that hashes are right is tried with less.
+    monkeypatch.setattr(hashlib, "file_digest", lambda file, name: hashlib.new(name))
+    ticks = 13 * 3600 * 50
+    recorder = recorder_in(tmp_path)
+    for tick in (0, ticks - 1):
+        record(recorder, [tick], rate=48_000)
+    manifest = recorder.finish("stopped", ticks - 1)
+    assert (manifest.status, manifest.samples, manifest.duration_s) == ("completed", ticks * 960, ticks / 50)
+    path = published(tmp_path, manifest.recording_id) / "audio.wav"
+    assert path.stat().st_size == HEADER_BYTES + ticks * 1920 > 1 << 32
+    with path.open("rb") as file:
+        assert file.read(4) == b"RF64"
+        file.seek(-1920, 2)
+        assert np.array_equal(np.frombuffer(file.read(), np.int16), tone(ticks - 1, 48_000))
