@@ -19,6 +19,8 @@ R = TypeVar("R")
 
 log = structlog.get_logger(__name__)
 
+_GATHER_S: Final = 0.004
+"""While questions come faster than answers: a transaction costs more than what is in it, so let more come together."""
 _FIRST_PAUSE_S: Final = 0.1
 _LONGEST_PAUSE_S: Final = 5.0
 
@@ -60,6 +62,8 @@ class Batcher(Generic[K, R]):
             while self._waiting:
                 batch = [self._waiting.popleft() for _ in range(min(self._most, len(self._waiting)))]
                 await self._answer(batch)
+                if self._waiting:
+                    await asyncio.sleep(_GATHER_S)
         finally:
             self._busy = False
 
