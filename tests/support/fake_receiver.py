@@ -38,7 +38,7 @@ class _Answer:
     status: int
     headers: httpx2.Headers = field(default_factory=httpx2.Headers)
 
-    async def read_start(self, max_bytes: int) -> bytes:
+    async def read_start(self, max_bytes: int, within_s: float) -> bytes:
         return b""
 
 
