@@ -17,13 +17,16 @@ from server.conference.callbacks import Callback
 from server.conference.commands import AnnouncementReport, End, HangUp, Join, Report
 from server.conference.events import Event
 from server.conference.model import BeepMode, Conference, EndReason, LeftReason, Participant
+from server.conference.recordings import RecordingPlan
 from server.errors import ParleyError
 from server.mixers.errors import LaunchFailed, MixerGone, MixerRefused
 from server.mixers.handle import MixerHandle, News
 from server.mixers.ports import MediaSocket
+from server.recordings.views import audio_url
 from server.service_calls import NewCall, close_own_socket, make_call, open_socket, use_socket
 from server.service_context import Context
 from server.service_live import Live
+from server.service_recorders import follow as record
 from server.service_sounds import Sounds
 from server.service_steps import carry_out, consider, nobody, sound, tell_mixer, write
 
@@ -48,6 +51,10 @@ class Wish:
     playout: Playout = field(default_factory=Playout)
     callback: Callback | None = None
     recording_callback: Callback | None = None
+    record: bool = False
+    """From the start of the conference, or from this join on."""
+    trim: bool = True
+    tracks: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +182,15 @@ class Joining:
             default_region=settings.region,
             callback=wish.callback,
             recording_callback=wish.recording_callback,
+            recording=self._plan(wish),
         )
+
+    def _plan(self, wish: Wish) -> RecordingPlan | None:
+        if not wish.record:
+            return None
+        recording_id = self._context.new_id()
+        url = audio_url(self._context.settings.link_base, recording_id)
+        return RecordingPlan(recording_id, url, wish.trim, wish.tracks)
 
     async def _new_live(self, conference: Conference) -> Live:
         context, conference_id = self._context, conference.conference_id
@@ -257,4 +272,5 @@ class Joining:
             raise ParleyError("mixer_unavailable", f"the mixer could not take the call: {error}") from error
         live.told[call.call_id] = legs.part(call.call_id, directive)
         await tell_mixer(live, events)
+        await record(context, live, events)
         sound(live, events)

@@ -15,6 +15,7 @@ from server.conference.commands import AnnouncementReport, Report
 from server.conference.model import Conference, ConferenceState
 from server.mixers.handle import MixerHandle
 from server.mixers.ports import MediaSocket
+from server.service_recording import RecordingRun
 from server.service_sounds import Sounds
 from server.service_speech import Heard
 
@@ -37,6 +38,8 @@ class Live:
     """Far ends on the shared socket: each may be there once, as legs are told apart by it."""
     told: dict[str, LegPart] = field(default_factory=dict)
     """What the mixer was last told, by call id: the legs it has."""
+    recording: RecordingRun | None = None
+    """The recording that is being made; there may be none though the conference has one, if it could not be begun."""
     heard: Heard = field(default_factory=Heard)
     """What the mixer told last of who speaks."""
 

@@ -35,6 +35,8 @@ from server.mixers.errors import MixerGone, MixerRefused
 from server.service_calls import finish_call
 from server.service_context import Context
 from server.service_live import Live
+from server.service_recorders import follow as record
+from server.service_recorders import measured
 from server.service_speech import unnoticed
 from server.webhooks.plan import plan
 
@@ -77,17 +79,26 @@ async def carry_out_all(
     context: Context, live: Live, commands: Sequence[Command], hang_up: Callable[[Call], bool] = nobody
 ) -> list[Event]:
     """Carry commands out in order, with one write for all of them; if one is refused, none is carried out."""
-    events: list[Event] = []
-    entries: list[LoggedEvent] = []
-    conference = live.conference
-    for command in commands:
-        brought_about, conference, logged = consider(context, conference, command)
-        events += brought_about
-        entries += logged
+    events, conference, entries = _consider_all(context, live.conference, commands)
+    results = await measured(context, live, events)
+    if results:
+        events, conference, entries = _consider_all(context, live.conference, [*results, *commands])
     await write(context, conference, entries)
     live.conference = conference
     await follow(context, live, events, hang_up)
     return events
+
+
+def _consider_all(
+    context: Context, conference: Conference, commands: Sequence[Command]
+) -> tuple[list[Event], Conference, list[LoggedEvent]]:
+    events: list[Event] = []
+    entries: list[LoggedEvent] = []
+    for command in commands:
+        brought_about, conference, logged = consider(context, conference, command)
+        events += brought_about
+        entries += logged
+    return events, conference, entries
 
 
 def consider(
@@ -134,6 +145,7 @@ async def follow(context: Context, live: Live, events: Sequence[Event], hang_up:
         await close(context, live)
         return
     await tell_mixer(live, events)
+    await record(context, live, events)
     sound(live, events)
 
 

@@ -114,6 +114,14 @@ class Api:
         assert [event["sequence"] for event in events] == list(range(1, len(events) + 1))
         return [event["params"]["status"] for event in events]
 
+    async def delivered(self, requests: int) -> None:
+        """Let everything go out that is to go out: so many requests in all."""
+        for _ in range(1000):
+            await self.settle()
+            if len(self.receiver.requests) >= requests and not self.service.context.webhooks.backlog:
+                return
+        raise AssertionError(f"{len(self.receiver.requests)} requests instead of {requests}")
+
     def mixer_of(self, conference_id: str) -> FakeMixer:
         return self.mixers.running[conference_id]
 
@@ -166,7 +174,7 @@ def make_service(
     settings: Settings, clock: HandClock, fakes: FakeMixers, prompts: FakePrompts, receiver: FakeReceiver
 ) -> Service:
     """Put a service together over fakes; it is not started."""
-    journal = Journal(settings.database_url)
+    journal = Journal(settings.journal_url)
     webhooks = Sender(journal, receiver, clock, secret=SIGNING_SECRET, chance=lambda: 0.5)
     return Service(settings, clock, journal, fakes.as_mixers(), prompts, webhooks)
 

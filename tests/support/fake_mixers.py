@@ -21,10 +21,13 @@ from mixer.protocol import (
     ProgramEnded,
     Spread,
 )
+from recording.catalog import RecorderConfig
 from server.mixers.errors import LaunchFailed, MixerGone, MixerRefused
 from server.mixers.handle import MixerHandle, News
 from server.mixers.ports import MediaSocket
+from server.mixers.recorder import RecorderHandle, RecorderNews
 from server.mixers.supervisor import Mixers
+from tests.support.fake_recorders import FakeRecorder, as_handle
 
 OnReport = Callable[[MixerHandle, News], None]
 OnExit = Callable[[MixerHandle, int | None], None]
@@ -61,7 +64,10 @@ class FakeMixer:
         self.refuse_legs = False
         self.refuse_plays = False
         self.refuse_programs = False
+        self.refuse_recordings = False
         self.die_on_add = False
+        self.recording: str | None = None
+        self.records_tracks = False
         self._on_report = on_report
         self._on_exit = on_exit
 
@@ -166,6 +172,30 @@ class FakeMixer:
         assert clip_id is not None and not loop
         self.report(ProgramEnded(call_id, clip_id))
 
+    async def start_recording(self, recording_id: str, feed_fd: int, tracks: bool) -> None:
+        self._check_alive()
+        if self.recording is not None or self.refuse_recordings:
+            raise MixerRefused("it records already, or the test wants it so")
+        assert os.fstat(feed_fd).st_size > 0, "the descriptor is not that of a feed"
+        self.recording, self.records_tracks = recording_id, tracks
+        self.log.append(("start_recording", recording_id))
+
+    async def pause_recording(self, recording_id: str, behavior: str = "silence") -> None:
+        self._recording("pause_recording", recording_id)
+
+    async def resume_recording(self, recording_id: str) -> None:
+        self._recording("resume_recording", recording_id)
+
+    async def stop_recording(self, recording_id: str) -> None:
+        self._recording("stop_recording", recording_id)
+        self.recording = None
+
+    def _recording(self, command: str, recording_id: str) -> None:
+        self._check_alive()
+        if self.recording != recording_id:
+            raise MixerRefused("it does not record that")
+        self.log.append((command, recording_id))
+
     async def stats(self) -> tuple[list[LegStats], MixerStats]:
         self._check_alive()
         legs = [LegStats(call_id, 100, 101, 1, 2, 3, 4, 5.5, 20.0, 25.0, -30.0) for call_id in self.legs]
@@ -200,7 +230,10 @@ class FakeMixers:
 
     def __init__(self) -> None:
         self.launched: list[FakeMixer] = []
+        self.recorders: list[FakeRecorder] = []
+        """All that were ever launched."""
         self.fail_launches = False
+        self.fail_recorders = False
         self.prepare: Callable[[FakeMixer], None] = lambda _mixer: None
         self.started = False
 
@@ -225,6 +258,19 @@ class FakeMixers:
         self.prepare(mixer)
         self.launched.append(mixer)
         return cast(MixerHandle, mixer)
+
+    async def launch_recorder(
+        self,
+        config: RecorderConfig,
+        feed_fd: int,
+        on_report: Callable[[RecorderHandle, RecorderNews], None],
+        on_exit: Callable[[RecorderHandle, int | None], None],
+    ) -> RecorderHandle:
+        if self.fail_recorders:
+            raise LaunchFailed("the test wants it so")
+        assert os.fstat(feed_fd).st_size > 0, "the descriptor is not that of a feed"
+        self.recorders.append(FakeRecorder(config, on_report, on_exit))
+        return as_handle(self.recorders[-1])
 
     async def stop(self) -> None:
         self.started = False

@@ -11,19 +11,10 @@ URL = "https://example.org/hooks"
 ALL = "start end join leave mute hold modify speaker announcement"
 
 
-async def delivered(api: Api, requests: int) -> None:
-    """Let everything go out that is to go out."""
-    for _ in range(1000):
-        await api.settle()
-        if len(api.receiver.requests) >= requests and not api.service.context.webhooks.backlog:
-            return
-    raise AssertionError(f"{len(api.receiver.requests)} requests instead of {requests}: {api.receiver.told()}")
-
-
 async def test_without_a_list_of_events_start_and_end_are_told(api: Api) -> None:
     joined = await api.enter("team", status_callback=URL)
     await api.post(f"/v1/conferences/{joined['conference_id']}/end")
-    await delivered(api, 2)
+    await api.delivered(2)
     assert api.receiver.told() == ["conference-start", "conference-end"]
     assert {(request.method, request.url.partition("?")[0]) for request in api.receiver.requests} == {("POST", URL)}
 
@@ -33,7 +24,7 @@ async def test_what_is_told_is_the_logged_event(api: Api) -> None:
     path = f"/v1/conferences/{joined['conference_id']}"
     await api.patch(f"{path}/participants/{joined['call_id']}", {"muted": True})
     await api.delete(f"{path}/participants/{joined['call_id']}")
-    await delivered(api, 5)
+    await api.delivered(5)
     logged = (await api.get(f"{path}/events"))["events"]
     assert [request.json for request in api.receiver.requests] == logged
     assert [request.headers["webhook-id"] for request in api.receiver.requests] == [event["id"] for event in logged]
@@ -43,7 +34,7 @@ async def test_the_first_join_that_names_a_callback_decides(api: Api) -> None:
     await api.enter("team", 40000)
     await api.enter("team", 40002, status_callback=URL, status_callback_event="join")
     await api.enter("team", 40004, status_callback="https://example.org/other", status_callback_event="join")
-    await delivered(api, 2)
+    await api.delivered(2)
     assert api.receiver.told() == ["participant-join", "participant-join"]
     assert {request.url.partition("?")[0] for request in api.receiver.requests} == {URL}
 
@@ -51,7 +42,7 @@ async def test_the_first_join_that_names_a_callback_decides(api: Api) -> None:
 @pytest.mark.parametrize("kind", ["cxml", "laml", "application/x-www-form-urlencoded"])
 async def test_a_form_is_signed_as_receivers_of_forms_expect(api: Api, kind: str) -> None:
     joined = await api.enter("team", status_callback=URL, status_callback_event_type=kind)
-    await delivered(api, 1)
+    await api.delivered(1)
     (request,) = api.receiver.requests
     assert request.form["StatusCallbackEvent"] == "conference-start"
     assert request.form["ConferenceSid"] == "CF" + joined["conference_id"].replace("-", "")
@@ -67,7 +58,7 @@ async def test_by_get_the_parameters_are_in_the_query(api: Api) -> None:
         status_callback_method="GET",
         status_callback_event_type="cxml",
     )
-    await delivered(api, 1)
+    await api.delivered(1)
     (request,) = api.receiver.requests
     assert (request.method, request.content) == ("GET", b"")
     assert request.url.startswith(f"{URL}?tenant=7&")
@@ -106,7 +97,7 @@ async def test_an_empty_url_is_none(api: Api) -> None:
 async def test_a_failed_attempt_is_repeated_when_its_time_comes(api: Api) -> None:
     api.receiver.statuses = [500, None]
     joined = await api.enter("team", status_callback=URL)
-    await delivered(api, 1)
+    await api.delivered(1)
     query = f"/v1/webhook-deliveries?conference_id={joined['conference_id']}"
     (delivery,) = (await api.get(query))["deliveries"]
     assert (delivery["state"], delivery["attempts"], delivery["last_status"]) == ("pending", 1, 500)
