@@ -113,6 +113,20 @@ class ParleyClient:
         return answer
 
     @contextmanager
+    def download(self, path: str) -> Iterator[Iterator[bytes]]:
+        """Open what is no JSON, such as audio; what is yielded gives its bytes, block by block.
+
+        Raises:
+            NoAnswerError: as `request`, also while it is read.
+            RefusedError: an answer of 400 and above.
+        """
+        with self._answering(), self._http.stream("GET", path) as response:
+            if response.status_code >= 400:
+                response.read()
+                raise RefusedError(_refusal(response), response.status_code)
+            yield response.iter_bytes()
+
+    @contextmanager
     def stream(self, path: str, headers: Mapping[str, str], silence_s: float) -> Iterator[httpx2.EventSource]:
         """Open server-sent events; iterating what is yielded waits for each, and ends when the server does.
 

@@ -55,15 +55,15 @@ class RecordingRows(ABC):
         return await self._read(recordings.unfinished)
 
     async def finished_recordings(self) -> list[RecordingRow]:
-        """Return recordings that are done and have files, here or elsewhere; the oldest first."""
+        """Return recordings that are done and have files, here or elsewhere; oldest first, without manifests."""
         return await self._read(recordings.finished)
 
     async def recordings_to_upload(self) -> list[RecordingRow]:
-        """Return recordings that are done and have no second copy that is known to be whole; the oldest first."""
+        """Return recordings that are done and not known to have a whole copy; oldest first, without manifests."""
         return await self._read(recordings.to_upload)
 
     async def recordings_to_erase(self) -> list[RecordingRow]:
-        """Return deleted recordings that have, or may have, a copy elsewhere; the oldest first."""
+        """Return deleted recordings that have, or may have, a copy elsewhere; oldest first, without manifests."""
         return await self._read(recordings.deleted)
 
     async def mark_deleted(self, recording_id: str, at: float) -> bool:

@@ -22,6 +22,8 @@ from server.recordings.model import RecordingRow
 _FINAL: Final = [state.value for state in RecordingState if state.final]
 _SHOWN: Final = recordings.c.deleted_at.is_(None)
 _DONE: Final = and_(recordings.c.status.in_(_FINAL), _SHOWN, recordings.c.manifest.is_not(None))
+_BUT_MANIFEST: Final = [column for column in recordings.c if column is not recordings.c.manifest]
+"""Manifests may be long; who looks at all recordings does without."""
 _OLDEST_FIRST: Final = (recordings.c.started_at, recordings.c.recording_id)
 
 
@@ -96,19 +98,19 @@ def unfinished(connection: Connection) -> list[tuple[str, str]]:
 
 
 def finished(connection: Connection) -> list[RecordingRow]:
-    """Return recordings that are done and have files, here or elsewhere; the oldest first."""
-    return _rows(connection.execute(select(recordings).where(_DONE).order_by(*_OLDEST_FIRST)))
+    """Return recordings that are done and have files, here or elsewhere; the oldest first, without manifests."""
+    return _rows(connection.execute(select(*_BUT_MANIFEST).where(_DONE).order_by(*_OLDEST_FIRST)))
 
 
 def to_upload(connection: Connection) -> list[RecordingRow]:
-    """Return recordings that are done and of which no second copy is known to be whole; the oldest first."""
-    statement = select(recordings).where(_DONE, recordings.c.uploaded_at.is_(None)).order_by(*_OLDEST_FIRST)
+    """Return recordings that are done and not known to have a whole copy; oldest first, without manifests."""
+    statement = select(*_BUT_MANIFEST).where(_DONE, recordings.c.uploaded_at.is_(None)).order_by(*_OLDEST_FIRST)
     return _rows(connection.execute(statement))
 
 
 def deleted(connection: Connection) -> list[RecordingRow]:
-    """Return deleted recordings that have, or may have, a copy elsewhere still; the oldest first."""
-    statement = select(recordings).where(~_SHOWN, recordings.c.remote_url.is_not(None)).order_by(*_OLDEST_FIRST)
+    """Return deleted recordings that have, or may have, a copy elsewhere; the oldest first, without manifests."""
+    statement = select(*_BUT_MANIFEST).where(~_SHOWN, recordings.c.remote_url.is_not(None)).order_by(*_OLDEST_FIRST)
     return _rows(connection.execute(statement))
 
 

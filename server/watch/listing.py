@@ -70,6 +70,21 @@ def deliveries(client: ParleyClient, limit: int, **wanted: str) -> list[Json]:
     return found
 
 
+def recordings(client: ParleyClient, limit: int, **wanted: str) -> list[Json]:
+    """Return recordings, of a `conference_id` or any, the newest first, at most `limit`."""
+    found: list[Json] = []
+    while len(found) < limit:
+        size = min(PAGE, limit - len(found))
+        query = {**wanted, "limit": str(size)}
+        if found:
+            query["before"] = found[-1]["recording_id"]
+        page: list[Json] = client.request("GET", f"/v1/recordings?{urlencode(query)}")["recordings"]
+        found += page
+        if len(page) < size:
+            break
+    return found
+
+
 def replay(client: ParleyClient, conference_id: str, body: Json) -> int:
     """Have a conference's events sent again; return how many deliveries that makes."""
     path = f"/v1/conferences/{quote(conference_id, safe='')}/events/replay"
