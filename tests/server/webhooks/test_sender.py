@@ -293,7 +293,7 @@ def test_a_hanging_host_takes_its_share_of_places_and_no_more() -> None:
     run(outbox, client, for_s=1)
     well = [sent for sent in client.sent if "well" in sent.url]
     assert len(well) == 50
-    assert {sent.at for sent in well} == {0}
+    assert max(sent.at for sent in well) < 0.1
     assert len(client.sent) - len(well) == MOST_PER_HOST
 
 
