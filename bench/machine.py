@@ -61,16 +61,6 @@ def private_bytes(pid: int) -> int:
     return total
 
 
-def udp_drops(ports: set[int]) -> int:
-    """Datagrams that our sockets on these ports had no room for."""
-    dropped = 0
-    for line in (_PROC / "net/udp").read_text().splitlines()[1:]:
-        fields = line.split()
-        if int(fields[1].partition(":")[2], 16) in ports:
-            dropped += int(fields[-1])
-    return dropped
-
-
 def describe() -> dict[str, str | int]:
     """The machine, for the record."""
     model = next(

@@ -6,12 +6,13 @@ from dataclasses import asdict, dataclass
 from statistics import median
 from typing import Any, Final
 
-from bench.batch import address_of
-from bench.generator import Load
-from bench.load import GeneratorProcess
 from bench.machine import Cores, cpu_s, private_bytes
 from bench.target import Server
-from bench.voices import Codec
+from server.loadtest.figures import mixer_figures
+from server.loadtest.joining import Calls, join_all
+from server.loadtest.load import Load
+from server.loadtest.process import GeneratorProcess
+from server.loadtest.sockets import address_of
 
 SETTLE_S: Final = 3.0
 """Between the last join and the window: jitter buffers and encoders have found their pace."""
@@ -19,101 +20,107 @@ STARTS: Final = 20
 HELD: Final = 50
 COACHES: Final = 3
 IDLE_S: Final = 5.0
-_JOINS_IN_FLIGHT: Final = 4
-_JOINS_AT_ONCE: Final = 50
-_GONE_WITHIN_S: Final = 10.0
+QUICK_PARTICIPANTS: Final = 100
+_GONE_WITHIN_S: Final = 30.0
+_READS_IN_FLIGHT: Final = 4
 DISCARD_PORT: Final = 9
 """RFC 863: what is sent there is nobody's; for calls whose media is not looked at."""
 
 
 @dataclass(frozen=True)
 class Row:
-    """A conference to measure."""
+    """A conference to measure, or several alike."""
 
-    codec: Codec
+    codec: str
     talking: int | None
     """How many talk; None: all."""
     participants: int
+    """Of each conference."""
+    conferences: int = 1
     rules: bool = False
     """Some are held and hear music, and some coach."""
 
     @property
     def name(self) -> str:
         name = f"{self.codec}-{'all' if self.talking is None else self.talking}-{self.participants}"
+        if self.conferences > 1:
+            name = f"{self.codec}-{self.conferences}x{self.participants}"
         return f"{name}-rules" if self.rules else name
 
     @property
     def load(self) -> Load:
-        return Load(self.codec, self.participants, self.participants if self.talking is None else self.talking)
+        talking = self.participants if self.talking is None else self.talking
+        return Load(self.codec, self.participants * self.conferences, talking, self.conferences)
 
 
 ROWS: Final = (
-    *(Row("pcmu", None, n) for n in (10, 100, 500, 1000)),
+    *(Row("pcmu", None, n) for n in (10, 100, 500, 1000, 2000)),
     Row("pcmu", None, 1000, rules=True),
-    *(Row("opus", 3, n) for n in (10, 100, 500, 1000)),
-    *(Row("opus", None, n) for n in (10, 50, 100)),
+    *(Row("opus", 3, n) for n in (10, 100, 500, 1000, 2000)),
+    *(Row("opus", None, n) for n in (10, 50, 100, 150)),
+    Row("pcmu", None, 2, conferences=10),
+    Row("pcmu", None, 2, conferences=80),
 )
-QUICK: Final = tuple(row for row in ROWS if row.participants <= 100)
+QUICK: Final = tuple(row for row in ROWS if row.participants * row.conferences <= QUICK_PARTICIPANTS)
+
+
+class CpuReadings:
+    """CPU time of the server and of its other processes, over a window."""
+
+    def __init__(self, server: Server) -> None:
+        self._server = server
+        self._readings: list[tuple[float, float, float]] = []
+
+    def read(self) -> None:
+        """Note the times, when the window opens and when it closes."""
+        self._readings.append((time.perf_counter(), cpu_s([self._server.pid]), cpu_s(self._server.below())))
+
+    def per_participant(self, participants: int) -> tuple[float, dict[str, float]]:
+        """Seconds of the window; ms per participant and second."""
+        (from_s, *before), (to_s, *after) = self._readings
+        participant_s = participants * (to_s - from_s)
+        server, mixers = ((b - a) * 1000 / participant_s for a, b in zip(before, after, strict=True))
+        return to_s - from_s, {"server": server, "mixers": mixers, "total": server + mixers}
 
 
 def measure(server: Server, row: Row, seconds: float, cores: Cores) -> dict[str, Any]:
-    """Fill a conference, let it settle, measure it, end it; the row of the table as a dict.
+    """Fill the conferences, let them settle, measure them, end them; the row of the table as a dict.
 
-    CPU: ms per participant and second. Tick work and lateness: what the mixer says of its last minute, so a window
+    CPU: ms per participant and second. Tick work and lateness: what mixers say of their last minute, so a window
     shorter than that has the joins in it too.
     """
-    before: dict[str, float] = {}
-    after: dict[str, float] = {}
-
-    def read_cpu(into: dict[str, float]) -> None:
-        into["at"] = time.perf_counter()
-        into["server"] = cpu_s([server.pid])
-        into["mixers"] = cpu_s(server.below())
-
-    with GeneratorProcess(row.load, cores.generator) as generator:
+    load = row.load
+    cpu = CpuReadings(server)
+    with GeneratorProcess(load, core=cores.generator) as generator:
+        calls = Calls(server.client, load, f"bench-{row.name}", generator.addresses)
         join_from = time.perf_counter()
-        conference_id = _join_all(server, row, generator)
+        joined = [one for group in join_all(load, generator, calls.join) for one in group]
         join_s = time.perf_counter() - join_from
+        conferences = list(dict.fromkeys(one.seat.conference_id for one in joined))
         if row.rules:
-            _apply_rules(server, conference_id)
+            _apply_rules(server, conferences[0])
         time.sleep(SETTLE_S)
-        stats_before = server.stats(conference_id)
-        seen = generator.measure(seconds, lambda: read_cpu(before), lambda: read_cpu(after))
-        stats = server.stats(conference_id)
-    server.end(conference_id)
+        before = _stats(server, conferences)
+        seen = generator.measure(seconds, cpu.read, cpu.read)
+        figures = asdict(mixer_figures(before, _stats(server, conferences)))
+    for conference_id in conferences:
+        server.end(conference_id)
     wait_until_gone(server)
-
-    participant_s = row.participants * (after["at"] - before["at"])
-    cpu = {who: (after[who] - before[who]) * 1000 / participant_s for who in ("server", "mixers")}
-    mixer, calls = stats["mixer"], stats["calls"]
+    window_s, per_participant = cpu.per_participant(load.participants)
     return {
         "row": row.name,
-        **asdict(row.load),
-        "seconds": after["at"] - before["at"],
+        **asdict(load),
+        "seconds": window_s,
         "join_s": join_s,
-        "cpu_ms_per_participant_s": {**cpu, "total": sum(cpu.values())},
-        "work_ms": mixer["work_ms"],
-        "lateness_ms": mixer["lateness_ms"],
-        "late_ticks": mixer["late_ticks"] - stats_before["mixer"]["late_ticks"],
-        "ticks": mixer["ticks"] - stats_before["mixer"]["ticks"],
-        **{key: sum(call[key] for call in calls) for key in ("lost", "late", "concealed")},
+        "cpu_ms_per_participant_s": per_participant,
+        **figures,
         **seen,
     }
 
 
-def _join_all(server: Server, row: Row, generator: GeneratorProcess) -> str:
-    """Join in small groups, so that those who are in talk while others come; the conference's id."""
-
-    def join(i: int) -> tuple[str, tuple[str, int]]:
-        return server.join(f"bench-{row.name}", address_of(i), generator.ports[i], row.codec)
-
-    conference_id, target = join(0)  # alone, as it creates the conference
-    generator.add([target])
-    with ThreadPoolExecutor(_JOINS_IN_FLIGHT) as pool:
-        for start in range(1, row.participants, _JOINS_AT_ONCE):
-            joined = pool.map(join, range(start, min(start + _JOINS_AT_ONCE, row.participants)))
-            generator.add([target for _, target in joined])
-    return conference_id
+def _stats(server: Server, conferences: list[str]) -> list[dict[str, Any]]:
+    with ThreadPoolExecutor(_READS_IN_FLIGHT) as pool:
+        return list(pool.map(server.stats, conferences))
 
 
 def _apply_rules(server: Server, conference_id: str) -> None:

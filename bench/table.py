@@ -47,6 +47,24 @@ def table(results: Sequence[dict[str, Any]]) -> str:
     return "\n".join([*lines[:2], rule, *lines[2:]])
 
 
+def comparison(compared: dict[str, Any]) -> str:
+    """Parley and Janus side by side, two lines a pair."""
+    lines = [f"beside Janus {compared['janus']}: CPU ms/participant-s, share of a core, delivered, mouth to ear p50"]
+    for pair in compared["pairs"]:
+        if "error" in pair:
+            lines.append(f"{pair['row']}  failed: {pair['error'].splitlines()[0]}")
+            continue
+        lines.append(f"{pair['row']}: Janus / Parley = {pair['ratio']:.1f}")
+        lines += [f"  {who:<6}  {side_of(pair[who])}" for who in ("parley", "janus")]
+    return "\n".join(lines)
+
+
+def side_of(side: dict[str, Any]) -> str:
+    """One side of a pair, on a line."""
+    cpu = f"{side['cpu_ms_per_participant_s']:.3f}  {100 * side['core']:.0f} %  {100 * side['delivered']:.3f} %"
+    return f"{cpu}  {_number(side['mouth_to_ear_p50_ms'])} ms  ({side['coding']})"
+
+
 def remarks(result: dict[str, Any]) -> list[str]:
     """What makes a row less than it seems: trouble of the load generator, or participants without sound."""
     if "error" in result:
@@ -62,10 +80,10 @@ def remarks(result: dict[str, Any]) -> list[str]:
     return said
 
 
-def write(report: dict[str, Any], folder: Path, date: str) -> Path:
+def write(report: dict[str, Any], folder: Path) -> Path:
     """Save a report as `<date>-<commit>.json`; a second one of the same name replaces the first."""
     folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"{date}-{report['commit']}.json"
+    path = folder / f"{report['date']}-{report['commit']}.json"
     path.write_text(json.dumps(report, indent=2) + "\n")
     return path
 

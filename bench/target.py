@@ -6,13 +6,14 @@ import socket
 import subprocess
 import sys
 import time
+from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 
-import httpx2
-
 from bench.machine import descendants
+from server.caller.client import ParleyClient
+from server.caller.errors import CallerError
 
 READY_WITHIN_S: Final = 30.0
 _STOP_WITHIN_S: Final = 20.0
@@ -53,7 +54,8 @@ class Server:
                 )
         finally:
             os.sched_setaffinity(0, cores)
-        self._http = httpx2.Client(base_url=f"http://127.0.0.1:{port}", timeout=60)
+        self._connection = ExitStack()
+        self.client = self._connection.enter_context(ParleyClient(f"http://127.0.0.1:{port}", timeout_s=60))
 
     def __enter__(self) -> Self:
         try:
@@ -72,11 +74,11 @@ class Server:
             if self._process.poll() is not None:
                 raise ServerError(f"the server ended with {self._process.returncode} at its start{self._log_tail()}")
             try:
-                if self._http.get("/readyz").status_code == 200:
-                    return
-            except httpx2.TransportError:
-                pass
-            time.sleep(0.05)
+                self.client.request("GET", "/readyz")
+            except CallerError:
+                time.sleep(0.05)
+            else:
+                return
         raise ServerError(f"the server was not ready after {READY_WITHIN_S:.0f} s{self._log_tail()}")
 
     def _log_tail(self) -> str:
@@ -95,18 +97,17 @@ class Server:
         """Mixer processes: forked from a child of the server."""
         return [pid for pid, parent in descendants(self.pid).items() if parent != self.pid]
 
-    def _ask(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
-        answer = self._http.request(method, path, json=body)
-        if answer.status_code >= 300:
-            raise ServerError(f"{method} {path}: {answer.status_code} {answer.text[:300]}{self._log_tail()}")
-        return answer.json() if answer.content else None
+    def _ask(self, method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
+        try:
+            return self.client.request(method, path, body)
+        except CallerError as error:
+            raise ServerError(f"{method} {path}: {error}{self._log_tail()}") from error
 
     def join(self, name: str, ip: str, port: int, codec: str, **options: Any) -> tuple[str, tuple[str, int]]:
         """Join a participant in one request; its conference's id and where its media goes."""
-        body = {"media": {"rtp": {"ip": ip, "port": port, "codec": codec}}, **options}
-        answer = self._ask("POST", f"/v1/conferences/{name}/participants", body)
-        rtp = answer["media"]["rtp"]
-        return answer["conference_id"], (rtp["ip"], rtp["port"])
+        joined = self.client.join(name, {"rtp": {"ip": ip, "port": port, "codec": codec}}, **options)
+        rtp = joined.answer["rtp"]
+        return joined.conference_id, (rtp["ip"], rtp["port"])
 
     def participants(self, conference_id: str) -> list[str]:
         """Call ids of those present, in the order they joined."""
@@ -123,16 +124,14 @@ class Server:
         self._ask("DELETE", f"/v1/calls/{answer['call_id']}")
 
     def stats(self, conference_id: str) -> dict[str, Any]:
-        answer = self._ask("GET", f"/v1/conferences/{conference_id}/stats")
-        assert isinstance(answer, dict)
-        return answer
+        return self._ask("GET", f"/v1/conferences/{conference_id}/stats")
 
     def end(self, conference_id: str) -> None:
         self._ask("POST", f"/v1/conferences/{conference_id}/end")
 
     def close(self) -> None:
         """Stop it as an operator does; kill it only if that does not help."""
-        self._http.close()
+        self._connection.close()
         if self._process.poll() is not None:
             return
         self._process.send_signal(signal.SIGTERM)

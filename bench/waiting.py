@@ -4,39 +4,39 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
 
-from bench.batch import address_of
 from bench.rows import DISCARD_PORT, wait_until_gone
 from bench.target import Server
+from server.loadtest.joining import JOINS_IN_FLIGHT
+from server.loadtest.sockets import address_of
 
 WAITING: Final = 200
 MIXING: Final = 10
 SETTLE_S: Final = 5.0
-_JOINS_IN_FLIGHT: Final = 4
 
 
 def measure_waiting(server: Server, seconds: float) -> dict[str, Any]:
-    """Ticks and late ticks of a room full of Opus callers on music, and of a conference beside it."""
+    """Ticks and late ticks of a conference full of Opus callers on music, and of a conference beside it."""
 
     def wait(i: int) -> str:
         return server.join("bench-waiting", address_of(i), DISCARD_PORT, "opus", start_on_enter=False)[0]
 
     waiting = wait(0)
-    with ThreadPoolExecutor(_JOINS_IN_FLIGHT) as pool:
+    with ThreadPoolExecutor(JOINS_IN_FLIGHT) as pool:
         list(pool.map(wait, range(1, WAITING)))
     for i in range(MIXING):
         beside, _ = server.join("bench-beside", address_of(WAITING + i), DISCARD_PORT, "pcmu")
     time.sleep(SETTLE_S)
-    rooms = {"waiting": waiting, "beside": beside}
-    before = {who: server.stats(conference_id)["mixer"] for who, conference_id in rooms.items()}
+    conferences = {"waiting": waiting, "beside": beside}
+    before = {who: server.stats(conference_id)["mixer"] for who, conference_id in conferences.items()}
     time.sleep(seconds)
-    after = {who: server.stats(conference_id)["mixer"] for who, conference_id in rooms.items()}
-    for conference_id in rooms.values():
+    after = {who: server.stats(conference_id)["mixer"] for who, conference_id in conferences.items()}
+    for conference_id in conferences.values():
         server.end(conference_id)
     wait_until_gone(server)
     return {
         who: {key: after[who][key] - before[who][key] for key in ("ticks", "late_ticks")}
         | {"work_ms": after[who]["work_ms"]}
-        for who in rooms
+        for who in conferences
     }
 
 

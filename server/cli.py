@@ -29,9 +29,11 @@ LAZY: Final = {
     "ls": ("server.watch.ls", "List the conferences in progress, or the participants of one."),
     "webhooks": ("server.watch.webhooks", "See what became of webhook deliveries; have events sent again."),
     "watch": ("server.watch.watch", "Print what happens, one event a line."),
+    "recordings": ("server.watch.recordings", "List recordings, download them, repair what crashes left."),
     "demo": ("server.demo", "Three voices talk with each other through a real server; prints who heard whom."),
+    "load-test": ("server.loadtest.cli", "Fill a conference with callers, measure what they get, hang up."),
 }
-"""Commands of other modules: each module has a function of the command's name, or an application of further ones."""
+"""Commands of other modules: each module has a function of the command's name, _ for -, or an application of more."""
 
 _GROUP_OPTIONS: Final = frozenset({"--help", "--version", "--install-completion", "--show-completion"})
 
@@ -61,7 +63,7 @@ def application(wanted: str) -> typer.Typer:
     app.command("check")(check)
     app.command("openapi")(openapi)
     for name, (module, summary) in LAZY.items():
-        command = getattr(importlib.import_module(module), name) if name == wanted else _placeholder
+        command = getattr(importlib.import_module(module), name.replace("-", "_")) if name == wanted else _placeholder
         if isinstance(command, typer.Typer):
             app.add_typer(command, name=name)
         else:

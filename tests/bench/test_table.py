@@ -3,8 +3,9 @@ from pathlib import Path
 from typing import Any
 
 from bench.__main__ import chosen
+from bench.compare import PAIRS
 from bench.rows import ROWS
-from bench.table import remarks, table, write
+from bench.table import comparison, remarks, table, write
 
 RESULT: dict[str, Any] = {
     "row": "pcmu-all-10",
@@ -50,22 +51,47 @@ def test_trouble_of_the_load_generator_is_told() -> None:
 
 
 def test_a_report_is_written_under_its_date_and_commit(tmp_path: Path) -> None:
-    path = write({"commit": "abc", "rows": [RESULT]}, tmp_path / "new", "2026-01-02")
+    path = write({"date": "2026-01-02", "commit": "abc", "rows": [RESULT]}, tmp_path / "new")
     assert path.name == "2026-01-02-abc.json"
     assert json.loads(path.read_text())["rows"] == [RESULT]
 
 
+def test_everything_is_measured_unless_names_say_otherwise() -> None:
+    everything = chosen(None, quick=False)
+    assert (everything.once, everything.rows, everything.pairs) == (["start", "idle", "waiting"], list(ROWS), [])
+    assert chosen(None, quick=False, beside=True).pairs == list(PAIRS)
+
+
 def test_rows_are_chosen_by_name() -> None:
-    assert chosen(None, quick=False) == list(ROWS)
-    assert [row.name for row in chosen("opus-3-*, pcmu-all-10", quick=True)] == [
-        "pcmu-all-10",
-        "opus-3-10",
-        "opus-3-100",
-    ]
-    assert [row.name for row in chosen("*-all-1000", quick=False)] == ["pcmu-all-1000"]
-    assert chosen("nothing-like-this", quick=False) == []
+    assert chosen("opus-3-*, pcmu-all-10", quick=True).names() == ["pcmu-all-10", "opus-3-10", "opus-3-100"]
+    assert chosen("*-all-1000", quick=False).names() == ["pcmu-all-1000"]
+    assert chosen("idle,janus-pcmu*", quick=False, beside=True).names() == ["idle", "janus-pcmu-all-200"]
+    assert chosen("janus-*", quick=False).names() == []
+    assert chosen("nothing-like-this", quick=False).names() == []
+
+
+def test_a_quick_run_has_no_large_conferences() -> None:
+    quick = chosen(None, quick=True, beside=True)
+    assert all(row.load.participants <= 100 for row in [*quick.rows, *(pair.row for pair in quick.pairs)])
+    assert "pcmu-10x2" in quick.names() and "pcmu-80x2" not in quick.names()
 
 
 def test_names_of_rows_are_unique_and_talkers_are_participants() -> None:
-    assert len({row.name for row in ROWS}) == len(ROWS)
+    names = chosen(None, quick=False, beside=True).names()
+    assert len(set(names)) == len(names)
     assert all(1 <= row.load.talkers <= row.load.participants for row in ROWS)
+
+
+def side(cpu: float, core: float) -> dict[str, Any]:
+    delay = {"p50_ms": 21.0, "p95_ms": 30.0, "heard": 9, "sent": 10}
+    figures = {"cpu_ms_per_participant_s": cpu, "core": core, "delivered": 0.9999, "delay": delay}
+    return figures | {"mouth_to_ear_p50_ms": 41.0, "generator_cpu": 0.2, "coding": "G.711"}
+
+
+def test_two_servers_stand_under_each_other() -> None:
+    pair = {"row": "janus-pcmu-all-200", "parley": side(0.3, 0.06), "janus": side(2.4, 0.48), "ratio": 8.0}
+    failed = {"row": "janus-opus-3-100", "error": "JanusError: no\n  log"}
+    text = comparison({"janus": "1.1.2", "pairs": [pair, failed]})
+    assert "janus-pcmu-all-200: Janus / Parley = 8.0" in text
+    assert "parley  0.300  6 %  99.990 %  41.00 ms  (G.711)" in text
+    assert text.splitlines()[-1] == "janus-opus-3-100  failed: JanusError: no"

@@ -12,12 +12,19 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.voices import SAMPLE_RATE, Codec, Voice, mulaw_decoded, opus_decoded
+from server.caller.codecs import Pcm, codec
+from server.loadtest.voices import ROUND_TICKS, TICKS_PER_S, Voice, decoded
 
 THRESHOLD: Final = 13_000
 """Between the loudest of all talkers together and a burst, in 16-bit units."""
 _REST_S: Final = 0.1
 """A burst is over when nothing was loud for so long."""
+LONGEST_MS: Final = 1000.0 * ROUND_TICKS / TICKS_PER_S
+_AGREE_MS: Final = 60.0
+"""Bursts of one stream may take so much more or less: talkers send at different moments of the mixer's tick, and its
+buffers grow and shrink."""
+_NEAR_MS: Final = 145.0
+"""Less than half the time between two bursts."""
 _NS: Final = 1_000_000_000
 
 
@@ -40,27 +47,27 @@ class Delay:
     sent: int
 
 
-def burst_places(codec: Codec, voice: Voice) -> dict[int, int]:
+def burst_places(name: str, voice: Voice) -> dict[int, int]:
     """Packet of the loop → ns into it, for each burst that begins there, as a decoder hears it.
 
     The loop is decoded twice over, the second time for the result: so it is as heard in the middle of a stream.
     """
     packets = [bytes(row[:n]) for row, n in zip(voice.payload, voice.length.tolist(), strict=True)]
-    samples = _decoded(codec, packets * 2)
+    samples = decoded(name, packets * 2)
     return {
         packet - len(packets): offset_ns
-        for packet, offset_ns in onsets(samples, SAMPLE_RATE[codec])
+        for packet, offset_ns in onsets(samples, codec(name).sample_rate)
         if packet >= len(packets)
     }
 
 
-def onsets(packets: Sequence[NDArray[np.float64]], rate: int) -> list[tuple[int, int]]:
+def onsets(packets: Sequence[Pcm], rate: int) -> list[tuple[int, int]]:
     """(packet, ns into it) of each first loud sample after a rest. `packets`: samples of each, in order."""
     found = []
     quiet = rest = int(_REST_S * rate)
     for number, samples in enumerate(packets):
         at = 0
-        for loud in np.flatnonzero(np.abs(samples) > THRESHOLD).tolist():
+        for loud in np.flatnonzero(np.abs(samples.astype(np.int32)) > THRESHOLD).tolist():
             if quiet + loud - at >= rest:
                 found.append((number, loud * _NS // rate))
             quiet, at = 0, loud + 1
@@ -68,25 +75,38 @@ def onsets(packets: Sequence[NDArray[np.float64]], rate: int) -> list[tuple[int,
     return found
 
 
-def measure(codec: Codec, heard: Sequence[Heard], sent_ns: Sequence[int]) -> Delay:
-    """Match what `heard` holds to the bursts sent at `sent_ns`, in order.
+def measure(name: str, heard: Sequence[Heard], sent_ns: Sequence[int]) -> Delay:
+    """Match the bursts that `heard` holds to those sent at `sent_ns`, in order.
 
-    Bursts are sent at even intervals by talkers in turn; one heard belongs to the last one sent before it, so delays
-    up to that interval can be told.
+    The delay that most of the bursts agree on is taken for the delay; each burst's own is looked for near it.
     """
     ordered = _in_order(heard)
-    samples = _decoded(codec, [h.payload for h in ordered])
-    moments = [ordered[packet].arrival_ns + offset for packet, offset in onsets(samples, SAMPLE_RATE[codec])]
+    samples = decoded(name, [h.payload for h in ordered])
+    moments = np.array(
+        [ordered[packet].arrival_ns + offset for packet, offset in onsets(samples, codec(name).sample_rate)], np.int64
+    )
     sent = np.array(sent_ns, np.int64)
-    place = np.searchsorted(sent, moments, side="right") - 1
-    matched = {
-        int(p): moment - int(sent[p]) for p, moment in reversed(list(zip(place, moments, strict=True))) if p >= 0
-    }
-    delays_ms = np.array(list(matched.values())) / 1e6
+    delays_ms = matched_ms(sent, moments)
     if len(delays_ms) == 0:
         return Delay(None, None, 0, len(sent))
     p50, p95 = np.percentile(delays_ms, (50, 95)).tolist()
     return Delay(p50, p95, len(delays_ms), len(sent))
+
+
+def matched_ms(sent_ns: NDArray[np.int64], heard_ns: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Delay of each burst sent that was heard, ms; of several that agree equally well the shortest."""
+    apart_ms = (heard_ns[None, :] - sent_ns[:, None]) / 1e6
+    possible = np.sort(apart_ms[(apart_ms >= 0) & (apart_ms < LONGEST_MS)])
+    if len(possible) == 0:
+        return np.zeros(0)
+    agreeing = np.searchsorted(possible, possible + _AGREE_MS, side="right") - np.arange(len(possible))
+    first = int(np.argmax(agreeing))
+    common = float(np.median(possible[first : first + int(agreeing[first])]))
+    near = np.where((apart_ms >= 0) & (np.abs(apart_ms - common) <= _NEAR_MS), apart_ms, np.nan)
+    found = near[~np.isnan(near).all(axis=1)]
+    closest = np.nanargmin(np.abs(found - common), axis=1)
+    delays: NDArray[np.float64] = found[np.arange(len(found)), closest]
+    return delays
 
 
 def _in_order(heard: Sequence[Heard]) -> list[Heard]:
@@ -95,9 +115,3 @@ def _in_order(heard: Sequence[Heard]) -> list[Heard]:
         return []
     first = heard[0].sequence
     return sorted(heard, key=lambda h: (h.sequence - first + 0x8000) & 0xFFFF)
-
-
-def _decoded(codec: Codec, packets: list[bytes]) -> list[NDArray[np.float64]]:
-    if codec == "opus":
-        return opus_decoded(packets)
-    return [mulaw_decoded(np.frombuffer(packet, np.uint8)).astype(np.float64) for packet in packets]

@@ -1,0 +1,117 @@
+"""Parley and Janus side by side: the same load, on the same core, one after the other, in the same run."""
+
+import tempfile
+import time
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any, Final
+
+from bench import rows
+from bench.janus import Coding, Janus, JanusError, Room, version
+from bench.machine import Cores, cpu_s
+from bench.rows import SETTLE_S, Row
+from bench.target import Server, ServerError
+from mixer.protocol import MixerConfig
+from server.caller.errors import CallerError
+from server.loadtest.joining import join_all
+from server.loadtest.process import GeneratorError, GeneratorProcess
+
+_DEFAULTS: Final[dict[str, Any]] = {field.name: field.default for field in fields(MixerConfig)}
+PARLEY_BITRATE: Final = int(_DEFAULTS["opus_bitrate"])
+PARLEY_CODING: Final = f"low delay, complexity {_DEFAULTS['opus_complexity']}, {PARLEY_BITRATE // 1000} kbit/s"
+LEAST_COMPLEXITY: Final = 1
+"""Janus takes no 0."""
+PACKET_MS: Final = 20.0
+"""What is said waits so long for its packet to be full: mouth to ear is that and the added delay."""
+
+
+BY_ITSELF: Final = Coding()
+LEAST: Final = Coding(LEAST_COMPLEXITY, PARLEY_BITRATE)
+
+
+@dataclass(frozen=True)
+class Pair:
+    """One conference, on both sides. `coding`: Janus' Opus."""
+
+    row: Row
+    coding: Coding = BY_ITSELF
+    note: str = ""
+
+    @property
+    def name(self) -> str:
+        return f"janus-{self.row.name}{self.note}"
+
+    def codings(self) -> tuple[str, str]:
+        """What each side encodes: Parley, Janus."""
+        if self.row.codec != "opus":
+            return ("G.711", "G.711")
+        return PARLEY_CODING, self.coding.describe()
+
+
+PAIRS: Final = (
+    Pair(Row("pcmu", None, 200)),
+    Pair(Row("opus", 3, 100)),
+    Pair(Row("opus", None, 50)),
+    Pair(Row("opus", None, 50), LEAST, "-alike"),
+)
+
+
+def compare(server: Server, pairs: list[Pair], seconds: float, cores: Cores) -> dict[str, Any]:
+    """Measure each pair; what fails says so in its place."""
+    compared = []
+    folder = tempfile.TemporaryDirectory(prefix="parley-bench-")
+    with folder as path, Janus(Path(path), cores.server) as janus:
+        for pair in pairs:
+            try:
+                compared.append(_pair(server, janus, pair, seconds, cores))
+            except (ServerError, JanusError, GeneratorError, CallerError) as error:
+                compared.append({"row": pair.name, "error": f"{type(error).__name__}: {error}"})
+    return {"janus": version(), "pairs": compared}
+
+
+def _pair(server: Server, janus: Janus, pair: Pair, seconds: float, cores: Cores) -> dict[str, Any]:
+    ours, theirs = pair.codings()
+    parley = _side(rows.measure(server, pair.row, seconds, cores))
+    other = _side(measure_janus(janus, pair, seconds, cores))
+    return {
+        "row": pair.name,
+        "parley": parley | {"coding": ours},
+        "janus": other | {"coding": theirs},
+        "ratio": other["cpu_ms_per_participant_s"] / max(parley["cpu_ms_per_participant_s"], 1e-6),
+    }
+
+
+def _side(measured: dict[str, Any]) -> dict[str, Any]:
+    """What both sides are compared by."""
+    cpu = measured["cpu_ms_per_participant_s"]["total"]
+    p50 = measured["delay"]["p50_ms"]
+    return {
+        "cpu_ms_per_participant_s": cpu,
+        "core": cpu * measured["participants"] / 1000,
+        "delivered": measured["delivered"],
+        "delay": measured["delay"],
+        "mouth_to_ear_p50_ms": None if p50 is None else p50 + PACKET_MS,
+        "generator_cpu": measured["generator_cpu"],
+    }
+
+
+def measure_janus(janus: Janus, pair: Pair, seconds: float, cores: Cores) -> dict[str, Any]:
+    """What `rows.measure` does, with a room of Janus."""
+    load = pair.row.load
+    readings: list[tuple[float, float]] = []
+
+    def read() -> None:
+        readings.append((time.perf_counter(), cpu_s([janus.pid])))
+
+    with GeneratorProcess(load, core=cores.generator) as generator:
+        room = Room(janus, load.codec, pair.coding, generator.addresses)
+        try:
+            for _ in join_all(load, generator, room.join, in_flight=1):
+                pass
+            time.sleep(SETTLE_S)
+            seen = generator.measure(seconds, read, read)
+        finally:
+            room.close()
+    (from_s, before_s), (to_s, after_s) = readings
+    cpu = (after_s - before_s) * 1000 / (load.participants * (to_s - from_s))
+    return {"participants": load.participants, "cpu_ms_per_participant_s": {"total": cpu}, **seen}
