@@ -106,7 +106,7 @@ async def serve(settings: Settings, listener: socket.socket) -> int:
     secret = signing_secret(settings)
     async with contextlib.aclosing(GuardedClient(settings.url_allowance)) as urls:
         prompts = PromptLibrary(ClipStore(GuardedFetcher(urls)))
-        journal = Journal(settings.database_url)
+        journal = Journal(settings.journal_url)
         waits_s = waits_of(settings.webhook_schedule)
         webhooks = Sender(journal, urls, clock, secret=secret, waits_s=waits_s)
         service = Service(settings, clock, journal, Mixers(), prompts, webhooks)

@@ -106,6 +106,18 @@ def _schedule(value: object) -> object:
     return seconds
 
 
+def _database_url(value: SecretStr) -> SecretStr:
+    # Only here, as most commands need no database, and its library takes long to load.
+    from server.journal.database import parse_url
+    from server.journal.errors import JournalUnavailable
+
+    try:
+        parse_url(value.get_secret_value())
+    except JournalUnavailable as error:
+        raise ValueError(str(error)) from None
+    return value
+
+
 def _public_url(value: str) -> str:
     parts = urlsplit(value)
     if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment:
@@ -158,6 +170,9 @@ class Settings(BaseSettings):
     host: str = Field("127.0.0.1", description="Address the HTTP API listens on.", min_length=1)
     port: int = Field(8080, ge=0, le=65535, description="TCP port of the HTTP API; 0 takes any free one.")
     data_dir: Path = Field(Path("data"), description="Folder of the database and the recordings.")
+    database_url: Annotated[SecretStr, AfterValidator(_database_url)] | None = Field(
+        None, description="Database of the events; unset: an SQLite file in the data folder."
+    )
     api_keys: Annotated[tuple[ApiKey, ...], NoDecode, BeforeValidator(parse_api_keys)] = Field(
         (), description="API keys, comma-separated, each `id:secret`."
     )
@@ -247,8 +262,10 @@ class Settings(BaseSettings):
         return self
 
     @property
-    def database_url(self) -> str:
-        """SQLAlchemy URL of the journal."""
+    def journal_url(self) -> str:
+        """URL of the journal; it may hold a password."""
+        if self.database_url is not None:
+            return self.database_url.get_secret_value()
         return f"sqlite:///{self.data_dir / 'parley.db'}"
 
     @property

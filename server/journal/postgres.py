@@ -37,24 +37,29 @@ SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('sync
 
 def make_engine(url: URL, *, writes: bool, busy_timeout_ms: int) -> Engine:
     """Return an engine; the connection of a writing one holds the lock, or is not made (`JournalUnavailable`)."""
-    try:
-        engine = create_engine(
-            url,
-            json_serializer=to_json,
-            pool_size=1,
-            max_overflow=0,
-            pool_pre_ping=True,
-            isolation_level="READ COMMITTED" if writes else "REPEATABLE READ",
-            connect_args={name: value for name, value in _CONNECT.items() if name not in url.query},
-        )
-    except ImportError as error:
-        raise JournalUnavailable("a journal in PostgreSQL needs the package psycopg[binary]") from error
+    engine = create_engine(
+        url,
+        json_serializer=to_json,
+        pool_size=1,
+        max_overflow=0,
+        pool_pre_ping=True,
+        isolation_level="READ COMMITTED" if writes else "REPEATABLE READ",
+        connect_args={name: value for name, value in _CONNECT.items() if name not in url.query},
+    )
     event.listen(engine, "connect", _prepare(f"{busy_timeout_ms:d}ms", place(url) if writes else None))
     return engine
 
 
 def with_driver(url: URL) -> URL:
-    """Return the URL for the driver we use, the password where it is not shown when the URL is."""
+    """Return the URL for the driver we use, the password where it is not shown when the URL is.
+
+    Raises `JournalUnavailable` if the driver is not installed.
+    """
+    try:
+        import psycopg
+    except ImportError as error:
+        raise JournalUnavailable(f"PostgreSQL needs the package psycopg[binary], which is missing: {error}") from error
+    del psycopg
     password = url.query.get("password")
     if isinstance(password, str):
         url = url.set(password=password).difference_update_query(["password"])

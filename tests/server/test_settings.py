@@ -149,8 +149,23 @@ def test_settings_of_later_features_are_known_and_reported(monkeypatch: pytest.M
 def test_secrets_do_not_show(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PARLEY_API_KEYS", "a:the-marker-secret")
     monkeypatch.setenv("PARLEY_SIGNING_SECRET", "the-marker-signing")
+    monkeypatch.setenv("PARLEY_DATABASE_URL", "postgresql://anna:the-marker-password@localhost/parley")
     settings = load_settings()
+    assert settings.journal_url == "postgresql://anna:the-marker-password@localhost/parley"
     assert "the-marker" not in repr(settings) + str(settings.model_dump())
+
+
+def test_events_are_kept_in_the_data_folder_unless_told_otherwise() -> None:
+    assert load_settings({"dev": True, "data_dir": Path("here")}).journal_url == "sqlite:///here/parley.db"
+
+
+@pytest.mark.parametrize(
+    "url", ["mysql://a:the-marker@b/c", "postgresql://a:the-marker@b:x/c", "http://the-marker", "sqlite://"]
+)
+def test_databases_that_cannot_be_used_are_refused_unshown(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+    monkeypatch.setenv("PARLEY_DATABASE_URL", url)
+    said = problems({"dev": True})
+    assert "PARLEY_DATABASE_URL: the " in said and "the-marker" not in said
 
 
 def test_names_are_read_in_any_case(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -196,5 +196,5 @@ async def test_passwords_are_never_shown(refusing: str, postgres_server: postgre
 
 def test_what_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "psycopg", None)
-    with pytest.raises(JournalUnavailable, match=r"needs the package psycopg\[binary\]"):
+    with pytest.raises(JournalUnavailable, match=r"PostgreSQL needs the package psycopg\[binary\]"):
         Journal("postgresql://localhost/parley")
