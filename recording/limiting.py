@@ -49,6 +49,6 @@ class Limiter:
         takes = 1.0 if peak <= _CEILING else _CEILING / peak
         after = min(self._gain + _RISE, self._held_gain, takes)
         slope = np.linspace(self._gain, after, self._held.size, endpoint=False, dtype=np.float32)
-        out = self._held * slope
+        out: Floats = np.clip(self._held * slope, -_CEILING, _CEILING)  # rounding may stick out
         self._held, self._held_gain, self._gain = step, takes, after
         return out
