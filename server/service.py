@@ -74,6 +74,7 @@ class Service:
             on_news=lambda news: self._news.from_lobby(news),
             on_lost=lambda call: self._news.lost(call),
         )
+        self._recordings = Recordings(lambda: self.context)
         self.context: Final = Context(
             settings=settings,
             clock=clock,
@@ -85,7 +86,7 @@ class Service:
             tasks=tasks,
             prompts=prompts,
             store=RecordingStore(settings, journal, housekeeping, clock.now, clock.monotonic),
-            recordings=Recordings(lambda: self.context),
+            recordings=self._recordings,
             housekeeping=housekeeping,
             webhooks=webhooks,
             calls=calls,
@@ -113,6 +114,8 @@ class Service:
         await context.lobby.start()
         retention = Retention(context.journal, context.clock.now, context.settings.events_retention_days)
         context.housekeeping.spawn(retention.run(), "retention")
+        recovery = context.store.recovery(self._recordings, lambda id: context.live.by_id(id) is not None)
+        context.housekeeping.spawn(recovery.run(), "recovery of recordings")
         context.webhooks.start()
         context.ready = True
 

@@ -7,6 +7,7 @@ import structlog
 
 from server.journal import Journal
 from server.recordings.copies import Copies
+from server.recordings.recovery import Recovery, Results
 from server.recordings.rendering import Renderer
 from server.recordings.retention import Limits, RecordingsRetention
 from server.recordings.shelf import Shelf
@@ -30,6 +31,7 @@ class RecordingStore:
     ) -> None:
         directory = settings.recordings_dir
         self._directory = directory
+        self._journal = journal
         self._tasks = tasks
         url = settings.recordings_url
         copies = None if url is None else Copies(url, directory, tasks)
@@ -48,6 +50,10 @@ class RecordingStore:
         if self._uploads is not None:
             self._tasks.spawn(self._uploads.run(), "uploads")
         self._tasks.spawn(self._retention.run(), "retention")
+
+    def recovery(self, results: Results, goes_on: Callable[[str], bool]) -> Recovery:
+        """Return what brings to an end what an earlier server left; `goes_on`: whether a conference is in progress."""
+        return Recovery(self.shelf.folder, self._journal, results, goes_on)
 
     def finished(self) -> None:
         """Have what has just been finished copied soon."""
