@@ -19,10 +19,11 @@ from server.webhooks.model import DeliveryKind, DeliveryRecord, DeliveryState, N
 from server.webhooks.plan import has_callback, plan
 
 MOST_REPLAYED: Final = 10_000
-"""Events of one request: they are queued in one transaction, which holds up no other for long."""
+"""Events of one request."""
 FROM_THE_FIRST: Final = "0"
 """In place of an event id: everything that is kept."""
-_PAGE: Final = 1_000
+_PORTION: Final = 500
+"""Events read and queued at once: what happens meanwhile has to be written between two portions."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,30 +113,28 @@ async def replay(context: Context, project_id: str, reference: str, again: Again
             f"{until - again.after} events follow, at most {MOST_REPLAYED} are sent again at once; "
             f"give until: {again.after + MOST_REPLAYED}, and take that as the next after",
         )
+    made, after = 0, again.after
     try:
-        deliveries = await _deliveries(context, conference, again, until)
-        if deliveries:
-            now = context.clock.now()
-            context.webhooks.notify(await context.journal.add_deliveries(conference.conference_id, deliveries, now))
+        while after < until:
+            wires = await context.journal.events(conference.conference_id, after, min(_PORTION, until - after))
+            if not wires:
+                break
+            made += await _queue(context, conference, again.url, wires)
+            after = wires[-1]["sequence"]
     except JournalUnavailable as error:
-        raise ParleyError("journal_unavailable", "nothing can be queued now; nothing is sent again") from error
+        raise ParleyError("journal_unavailable", f"of the events to be sent again {made} are queued now") from error
     except LookupError as error:
         raise ParleyError("not_found", f"the events of the conference {reference!r} are no longer kept") from error
+    return made
+
+
+async def _queue(context: Context, conference: Conference, url: str | None, wires: Sequence[dict[str, Any]]) -> int:
+    """Have events delivered again; return how many deliveries that makes."""
+    deliveries = _to_url(url, wires) if url else _to_callbacks(conference, wires)
+    if deliveries:
+        lane_ids = await context.journal.add_deliveries(conference.conference_id, deliveries, context.clock.now())
+        context.webhooks.notify(lane_ids)
     return len(deliveries)
-
-
-async def _deliveries(context: Context, conference: Conference, again: Again, until: int) -> list[NewDelivery]:
-    """Return what is to be delivered of the events above `again.after`, up to `until`; reads them page by page."""
-    found: list[NewDelivery] = []
-    after = again.after
-    while after < until:
-        limit = min(_PAGE, until - after)
-        wires = await context.journal.events(conference.conference_id, after, limit)
-        if not wires:
-            break
-        found += _to_url(again.url, wires) if again.url else _to_callbacks(conference, wires)
-        after = wires[-1]["sequence"]
-    return found
 
 
 def _to_url(url: str, wires: Sequence[dict[str, Any]]) -> list[NewDelivery]:

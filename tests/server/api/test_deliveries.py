@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from server.api.deliveries import without_credentials
+from server.journal import JournalUnavailable
 from tests.support.api import Api, serving
 
 Json = dict[str, Any]
@@ -175,7 +176,7 @@ async def test_a_replay_that_cannot_be_is_refused(api: Api, body: Json, code: st
 
 async def test_too_much_at_once_is_refused_with_the_way_to_do_it(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("server.service_events.MOST_REPLAYED", 3)
-    monkeypatch.setattr("server.service_events._PAGE", 2)
+    monkeypatch.setattr("server.service_events._PORTION", 2)
     for port in range(40000, 40008, 2):
         await api.enter("standup", port)
     path, url = "/v1/conferences/standup/events/replay", "https://other.example/all"
@@ -213,6 +214,26 @@ async def test_a_journal_that_is_gone_is_said_so(api: Api) -> None:
     await api.refused("GET", LIST, None, 503, "journal_unavailable")
     path = f"/v1/conferences/{joined['conference_id']}/events/replay"
     await api.refused("POST", path, {"after": 0}, 503, "journal_unavailable")
+
+
+async def test_a_journal_that_fails_half_way_says_how_far_it_came(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("server.service_events._PORTION", 1)
+    await api.enter("standup")
+    journal = api.service.context.journal
+    add, left = journal.add_deliveries, [1]
+
+    async def full_disk(*arguments: Any) -> list[int]:
+        if not left.pop():
+            raise JournalUnavailable("the disk is full")
+        left.append(0)
+        return await add(*arguments)
+
+    monkeypatch.setattr(journal, "add_deliveries", full_disk)
+    body = {"after": 0, "url": "https://other.example/all"}
+    problem = await api.refused("POST", "/v1/conferences/standup/events/replay", body, 503, "journal_unavailable")
+    assert "1 are queued" in problem["detail"]
+    await sent(api)
+    assert api.receiver.told() == ["participant-join"]
 
 
 @pytest.mark.parametrize(
