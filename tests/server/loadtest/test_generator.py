@@ -4,7 +4,6 @@ from typing import Any
 
 import pytest
 
-from server.caller.codecs import CODEC_NAMES
 from server.loadtest.generator import Generator, Result
 from server.loadtest.load import Load
 from server.loadtest.process import GeneratorError, GeneratorProcess
@@ -48,7 +47,7 @@ def test_silence_from_the_server_is_no_delivery() -> None:
     assert result.delay.heard == 0
 
 
-@pytest.mark.parametrize("codec", CODEC_NAMES)
+@pytest.mark.parametrize("codec", ["pcmu", "opus"])
 def test_the_listener_hears_the_bursts_of_the_probe(codec: str) -> None:
     with ring() as target:
         result, _ = run(Load(codec, 2, 2), target, seconds=1.6)
