@@ -7,4 +7,9 @@ import sys
 import tomllib
 from pathlib import Path
 
-print(*tomllib.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))["project"]["dependencies"], sep="\n")
+EXTRAS = ("postgres", "s3")
+"""What a setting may ask for: whoever runs an image cannot install it afterwards."""
+
+project = tomllib.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))["project"]
+wanted = [*project["dependencies"], *(need for name in EXTRAS for need in project["optional-dependencies"][name])]
+print(*wanted, sep="\n")

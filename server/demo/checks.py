@@ -1,15 +1,18 @@
 """What must hold for the demo to pass: each check looks at what happened and gives a line that says so.
 
-Pure: a `Talk` and a table of who heard whom in, `Line`s out.
+Pure: what happened and a table of who heard whom in, `Line`s out.
 """
 
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import Any, Final
 
 from server.caller.session import Counts
 from server.demo.analysis import Cell, Hearing
+from server.demo.receiver import Told
+from server.demo.talk import Recorded
 
 OTHERS_WITHIN_DB: Final = 3.0
 OWN_BELOW_DB: Final = -30.0
@@ -19,6 +22,8 @@ LATE_BELOW: Final = 0.01
 """Part of the ticks. Nobody hears a late tick, and a machine that is busy with something else may have a few."""
 LOST_BELOW: Final = 0.005
 _PACKET_MS: Final = 20.0
+RECORDING: Final = "the recording"
+"""The listener that is no caller."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,11 +109,52 @@ def check_events(events: list[dict[str, Any]], call_ids: Mapping[str, str]) -> L
     if left != everyone:
         faults.append(f"{len(left)} leaves")
     faults += [f"{statuses[name]} x {name}" for name in ("conference-start", "conference-end") if statuses[name] != 1]
-    if events and events[-1]["params"]["status"] != "conference-end":
-        faults.append(f"the last is {events[-1]['params']['status']}")
+    last = [event["params"]["status"] for event in events][-2:]
+    if last != ["conference-end", "record-stop"]:
+        faults.append(f"the last are {' and '.join(last)}")
     if faults:
         return Line("events", False, f"{len(events)} logged, but: " + ", ".join(faults))
     return Line("events", True, f"{len(events)} logged, 1 to {len(events)} without a gap, the end last")
+
+
+def check_webhooks(events: list[dict[str, Any]], told: Told) -> Line:
+    """Every event was delivered, once or more, in order and genuine."""
+    expected = [event["id"] for event in events]
+    first_told = list(dict.fromkeys(event["id"] for event in told.events))
+    faults = []
+    if told.forged:
+        faults.append(f"{told.forged} with a wrong signature")
+    if missing := len(set(expected) - set(first_told)):
+        faults.append(f"{missing} missing")
+    if not missing and first_told != expected:
+        faults.append("out of order")
+    if any(dict(event) not in events for event in told.events):
+        faults.append("not as they were logged")
+    text = f"{len(first_told)} of {len(expected)} delivered"
+    if faults:
+        return Line("webhooks", False, f"{text}, but: " + ", ".join(faults))
+    return Line("webhooks", True, f"{text}, in order, every signature verified")
+
+
+def check_recording(hearing: Hearing, recorded: Recorded, call_ids: Mapping[str, str]) -> Line:
+    """The recording has all voices, as loud as they were said, and a track of each."""
+    recording = recorded.recording
+    if not recorded.audio:
+        return Line("recording", False, f"there is none; its status is {recording.get('status', 'unknown')}")
+    faults = []
+    if sha256(recorded.audio).hexdigest() != recording["sha256"]:
+        faults.append("its hash is wrong")
+    hashes = {call_id: sha256(track).hexdigest() for call_id, track in recorded.tracks.items()}
+    if any(hashes[track["call_id"]] != track["sha256"] for track in recording["tracks"]):
+        faults.append("the hash of a track is wrong")
+    if {track["call_id"] for track in recording["tracks"]} != set(call_ids.values()):
+        faults.append(f"{len(recording['tracks'])} tracks")
+    quiet = [who for who in call_ids if not cell_holds(RECORDING, who, hearing.get((RECORDING, who)))]
+    faults += [f"{who} is not in it right" for who in quiet]
+    text = f"{recording['duration_s']:.1f} s, {len(recording['tracks'])} tracks"
+    if faults:
+        return Line("recording", False, f"{text}, but: " + ", ".join(faults))
+    return Line("recording", True, f"{text}, all voices in it, hashes right")
 
 
 def check_exit(code: int | None) -> Line:

@@ -1,6 +1,7 @@
 """`python -m server demo`: runs the demo and prints what came of it; exit code 0 only if all of it held."""
 
 import tempfile
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -11,9 +12,11 @@ from rich.table import Table
 
 from server import clock
 from server.caller.errors import CallerError
-from server.caller.files import write_wav
+from server.caller.files import read_wav, write_wav
+from server.caller.timeline import Sound
 from server.demo.analysis import FLOOR_DB, Hearing, who_heard_whom
 from server.demo.checks import (
+    RECORDING,
     Line,
     cell_holds,
     check_delay,
@@ -21,12 +24,16 @@ from server.demo.checks import (
     check_exit,
     check_hearing,
     check_packets,
+    check_recording,
     check_ticks,
+    check_webhooks,
 )
+from server.demo.receiver import receiver
 from server.demo.server_process import ServerProcess, ServerStartError
 from server.demo.talk import CODECS, SPEECH_S, Talk, talk
 
 _LOG_NAME: Final = "server.log"
+_CLOCKS_APART_S: Final = 0.2
 
 
 def demo(
@@ -57,17 +64,21 @@ def _run(console: Console, server: ServerProcess, folder: Path) -> list[Line]:
     console.print(f"Server ready at {server.url} after {ready_s:.1f} s.")
     who = ", ".join(f"{name} ({codec})" for name, codec in CODECS.items())
     console.print(f"Three callers join over RTP and talk for {SPEECH_S:.0f} s: {who} …")
-    happened = talk(server.url)
-    stopped = check_exit(server.stop())
+    with receiver(server.signing_secret) as told:
+        happened = talk(server.url, told)
+        stopped = check_exit(server.stop())
     hearing = who_heard_whom(happened.said, happened.heard)
     console.print(_table(hearing, list(CODECS)))
     _save(console, happened, folder)
+    in_recording = _recorded_hearing(happened, folder)
     return [
         check_hearing(hearing, list(CODECS)),
         check_delay(hearing),
         check_packets(happened.counts, happened.stats),
         check_ticks(happened.stats),
         check_events(happened.events, happened.call_ids),
+        check_webhooks(happened.events, happened.told),
+        check_recording(in_recording, happened.recording, happened.call_ids),
         stopped,
     ]
 
@@ -92,7 +103,27 @@ def _table(hearing: Hearing, names: list[str]) -> Table:
 def _save(console: Console, happened: Talk, folder: Path) -> None:
     for name, sound in happened.heard.items():
         write_wav(folder / f"heard-by-{name}.wav", sound.pcm, sound.rate)
-    console.print(f"What each heard: {folder / 'heard-by-*.wav'}\n")
+    console.print(f"What each heard: {folder / 'heard-by-*.wav'}")
+    recorded = happened.recording
+    if recorded.audio:
+        who = {call_id: name for name, call_id in happened.call_ids.items()}
+        (folder / "recording.wav").write_bytes(recorded.audio)
+        for call_id, track in recorded.tracks.items():
+            (folder / f"track-{who.get(call_id, call_id)}.flac").write_bytes(track)
+        console.print(f"The recording:   {folder / 'recording.wav'}, its tracks {folder / 'track-*.flac'}")
+    console.print()
+
+
+def _recorded_hearing(happened: Talk, folder: Path) -> Hearing:
+    """Look for the voices in the recording, as if it had listened."""
+    recorded = happened.recording
+    if not recorded.audio:
+        return {}
+    pcm, rate = read_wav(folder / "recording.wav")
+    began_at = datetime.fromisoformat(recorded.recording["started_at"]).timestamp()
+    # Voices are looked for after they were said; by the clocks of two processes they may be found a little before.
+    starts_at_s = began_at + recorded.trimmed_s - clock.now() + clock.monotonic() + _CLOCKS_APART_S
+    return who_heard_whom(happened.said, {RECORDING: Sound(pcm, rate, starts_at_s)})
 
 
 def _print_lines(console: Console, lines: list[Line]) -> None:

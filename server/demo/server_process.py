@@ -5,6 +5,7 @@ Decides how it is started, waited for and stopped; its log goes to a file, which
 
 import os
 import random
+import secrets
 import signal
 import socket
 import subprocess
@@ -40,6 +41,7 @@ class ServerProcess:
         self._port = _free_tcp_port()
         self._process: subprocess.Popen[bytes] | None = None
         self.url = f"http://127.0.0.1:{self._port}"
+        self.signing_secret = secrets.token_hex(16)
 
     def start(self) -> float:
         """Start it and wait until it is ready; return how long that took, in seconds.
@@ -53,6 +55,7 @@ class ServerProcess:
         environment |= {
             "PARLEY_PORT": str(self._port),
             "PARLEY_DATA_DIR": str(self._data_dir),
+            "PARLEY_SIGNING_SECRET": self.signing_secret,
             "PARLEY_RTP_PORTS": f"{first}-{first + _RTP_PORTS - 1}",
         }
         self._log.parent.mkdir(parents=True, exist_ok=True)

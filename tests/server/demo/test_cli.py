@@ -1,22 +1,28 @@
 """The demo's output and exit code, with a conversation that took place on paper."""
 
+import tempfile
 from collections.abc import Callable
+from datetime import UTC, datetime
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import typer
+from numpy.typing import NDArray
 from typer.testing import CliRunner, Result
 
 import server.demo.cli as cli
+from server import clock
 from server.caller.codecs import as_int16
 from server.caller.errors import CallerError
-from server.caller.files import read_wav
+from server.caller.files import read_wav, write_wav
 from server.caller.session import Counts
 from server.caller.timeline import Sound
+from server.demo.receiver import Told
 from server.demo.server_process import ServerStartError
-from server.demo.talk import CODECS, Talk
+from server.demo.talk import CODECS, Recorded, Talk
 from server.demo.voices import RATE, conversation
 
 
@@ -26,6 +32,7 @@ class PaperServer:
     exit_code: int | None = 0
     start_error: str | None = None
     url = "http://127.0.0.1:1"
+    signing_secret = "a secret"
 
     def __init__(self, data_dir: Path, log: Path) -> None:
         assert data_dir.is_dir()
@@ -43,6 +50,24 @@ class PaperServer:
         return "[the last] words"
 
 
+def paper_recording(voices: dict[str, NDArray[np.int16]], call_ids: dict[str, str]) -> Recorded:
+    """All voices together, from half a second before they were said by this machine's clock."""
+    mix = as_int16(sum((pcm.astype(np.float32) for pcm in voices.values()), np.zeros(4 * RATE, np.float32)))
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "mix.wav"
+        write_wav(path, np.concatenate([np.zeros(RATE // 2, np.int16), mix]), RATE)
+        audio = path.read_bytes()
+    began_at = clock.now() - clock.monotonic() + 9.5
+    recording = {
+        "status": "completed",
+        "started_at": datetime.fromtimestamp(began_at, UTC).isoformat(),
+        "duration_s": 4.5,
+        "sha256": sha256(audio).hexdigest(),
+        "tracks": [{"call_id": call_id, "sha256": sha256(b"x").hexdigest()} for call_id in call_ids.values()],
+    }
+    return Recorded(recording, 0.0, audio, dict.fromkeys(call_ids.values(), b"x"))
+
+
 def paper_talk(hears_own: str = "") -> Talk:
     voices = {name: as_int16(pcm) for name, pcm in conversation(4.0).items()}
     said = {name: Sound(pcm, RATE, 10.0) for name, pcm in voices.items()}
@@ -55,7 +80,11 @@ def paper_talk(hears_own: str = "") -> Talk:
         heard[listener] = Sound(as_int16(mix), RATE, 10.05)
     call_ids = {name: f"call-{name}" for name in voices}
     story = [(status, call_id) for status in ("participant-join", "participant-leave") for call_id in call_ids.values()]
-    story = [story[0], ("conference-start", ""), *story[1:], ("conference-end", "")]
+    story = [story[0], ("conference-start", ""), *story[1:], ("conference-end", ""), ("record-stop", "")]
+    events: list[dict[str, Any]] = [
+        {"id": f"e-{number}", "sequence": number, "params": {"status": status, "call_id": call_id}}
+        for number, (status, call_id) in enumerate(story, 1)
+    ]
     lateness = {"p50": 0.1, "p99": 0.2, "max": 0.3}
     stats: dict[str, Any] = {
         "mixer": {"ticks": 200, "late_ticks": 0, "lateness_ms": lateness},
@@ -69,10 +98,9 @@ def paper_talk(hears_own: str = "") -> Talk:
         counts=dict.fromkeys(voices, Counts(200, 200, 0, 0, 0, 0, 0)),
         call_ids=call_ids,
         stats=stats,
-        events=[
-            {"sequence": number, "params": {"status": status, "call_id": call_id}}
-            for number, (status, call_id) in enumerate(story, 1)
-        ],
+        events=events,
+        told=Told("http://127.0.0.1:1/", list(events)),
+        recording=paper_recording(voices, call_ids),
     )
 
 
@@ -81,8 +109,9 @@ def run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[Talk | Exc
     monkeypatch.setattr(cli, "ServerProcess", PaperServer)
 
     def run(outcome: Talk | Exception) -> Result:
-        def talk(url: str) -> Talk:
+        def talk(url: str, told: Told) -> Talk:
             assert url == PaperServer.url
+            assert told.url.startswith("http://127.0.0.1:")
             if isinstance(outcome, Exception):
                 raise outcome
             return outcome
@@ -103,6 +132,8 @@ def test_all_of_it_held(run: Callable[[Talk | Exception], Result], tmp_path: Pat
     assert "70 to 70 ms" in result.output, result.output
     assert "All of it held" in result.output
     assert "✗" not in result.output
+    assert (tmp_path / "demo" / "recording.wav").read_bytes() == happened.recording.audio
+    assert (tmp_path / "demo" / "track-anna.flac").read_bytes() == b"x"
     for name in CODECS:
         pcm, rate = read_wav(tmp_path / "demo" / f"heard-by-{name}.wav")
         assert rate == RATE

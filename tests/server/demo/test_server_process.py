@@ -41,7 +41,7 @@ def test_starts_with_settings_of_its_own_is_ready_and_stops(monkeypatch: pytest.
     assert code == 0
     assert server.stop() == 0
     *names, ports = server.log_tail().split()
-    assert names == ["PARLEY_DATA_DIR", "PARLEY_PORT", "PARLEY_RTP_PORTS"]
+    assert names == ["PARLEY_DATA_DIR", "PARLEY_PORT", "PARLEY_RTP_PORTS", "PARLEY_SIGNING_SECRET"]
     first, last = map(int, ports.split("-"))
     assert first % 2 == 0
     assert last - first == 19
