@@ -71,10 +71,12 @@ def chosen(names: str | None, quick: bool, beside: bool = False) -> Selection:
 
 
 def measured(server: Server, row: rows.Row, seconds: float, cores: machine.Cores) -> dict[str, Any]:
-    """One row; trouble with it is a row that says so, and the next one is tried."""
+    """One row; trouble with it is a row that says so, and the next one is tried, on a new server."""
     try:
         return rows.measure(server, row, seconds, cores)
     except (ServerError, GeneratorError, CallerError) as error:
+        server.restart()
+        time.sleep(SETTLE_S)
         return {"row": row.name, "error": f"{type(error).__name__}: {error}"}
 
 

@@ -65,6 +65,7 @@ def compare(server: Server, pairs: list[Pair], seconds: float, cores: Cores) -> 
             try:
                 compared.append(_pair(server, janus, pair, seconds, cores))
             except (ServerError, JanusError, GeneratorError, CallerError) as error:
+                server.restart()
                 compared.append({"row": pair.name, "error": f"{type(error).__name__}: {error}"})
     return {"janus": version(), "pairs": compared}
 

@@ -16,7 +16,7 @@ from server.caller.client import ParleyClient
 from server.caller.errors import CallerError
 
 READY_WITHIN_S: Final = 30.0
-_STOP_WITHIN_S: Final = 20.0
+_STOP_WITHIN_S: Final = (3.0, 20.0)
 _RTP_PORTS: Final = "30000-31999"
 _ROOT: Final = Path(__file__).resolve().parent.parent
 
@@ -30,32 +30,36 @@ class Server:
 
     def __init__(self, folder: Path, core: int | None) -> None:
         self._log = folder / "server.log"
+        self._core = core
         port = _free_port()
-        environment = {name: value for name, value in os.environ.items() if not name.startswith("PARLEY_")}
-        environment |= {
+        self._environment = {name: value for name, value in os.environ.items() if not name.startswith("PARLEY_")}
+        self._environment |= {
             "PARLEY_PORT": str(port),
             "PARLEY_DATA_DIR": str(folder / "data"),
             "PARLEY_RTP_PORTS": _RTP_PORTS,
             "PARLEY_MEDIA_IP": "127.0.0.1",
             "PARLEY_LOG_LEVEL": "warning",
         }
+        self._process = self._start()
+        self._connection = ExitStack()
+        self.client = self._connection.enter_context(ParleyClient(f"http://127.0.0.1:{port}", timeout_s=60))
+
+    def _start(self) -> subprocess.Popen[bytes]:
         cores = os.sched_getaffinity(0)
-        if core is not None:
-            os.sched_setaffinity(0, {core})  # inherited by the server and every mixer; nothing else is started here
+        if self._core is not None:
+            os.sched_setaffinity(0, {self._core})  # inherited by the server and all mixers; nothing else is started now
         try:
             with self._log.open("wb") as log:
-                self._process = subprocess.Popen(
+                return subprocess.Popen(
                     [sys.executable, "-m", "server", "--dev"],
                     cwd=_ROOT,
-                    env=environment,
+                    env=self._environment,
                     stdin=subprocess.DEVNULL,
                     stdout=log,
                     stderr=subprocess.STDOUT,
                 )
         finally:
             os.sched_setaffinity(0, cores)
-        self._connection = ExitStack()
-        self.client = self._connection.enter_context(ParleyClient(f"http://127.0.0.1:{port}", timeout_s=60))
 
     def __enter__(self) -> Self:
         try:
@@ -129,17 +133,28 @@ class Server:
     def end(self, conference_id: str) -> None:
         self._ask("POST", f"/v1/conferences/{conference_id}/end")
 
+    def restart(self) -> None:
+        """Begin anew, with nobody in it: what one row has left must not be measured with the next."""
+        self._stop()
+        self._process = self._start()
+        self._wait_ready()
+
     def close(self) -> None:
-        """Stop it as an operator does; kill it only if that does not help."""
         self._connection.close()
-        if self._process.poll() is not None:
-            return
-        self._process.send_signal(signal.SIGTERM)
-        try:
-            self._process.wait(_STOP_WITHIN_S)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
+        self._stop()
+
+    def _stop(self) -> None:
+        """Stop it as an operator does, the second time at once; kill it only if neither helps."""
+        for patience_s in _STOP_WITHIN_S:
+            if self._process.poll() is not None:
+                return
+            self._process.send_signal(signal.SIGTERM)
+            try:
+                self._process.wait(patience_s)
+            except subprocess.TimeoutExpired:
+                continue
+        self._process.kill()
+        self._process.wait()
 
 
 def _free_port() -> int:
