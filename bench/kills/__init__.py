@@ -1,0 +1,1 @@
+"""The server is killed again and again under load, and at the end every event must have been delivered."""
