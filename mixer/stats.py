@@ -71,4 +71,6 @@ def leg_stats(legs: Legs, row: int, table: FormatTable, work_ms: float) -> LegSt
         buffer_ms=round(waited_ms, 1),
         added_delay_ms=round(waited_ms + work_ms, 1) if waited_ms else 0.0,
         level_dbov=round(float(dbov(table.frames[local : local + 1])[0]), 1),
+        accelerated_ms=round(table.playout.moved_ms(local)[0], 1),
+        stretched_ms=round(table.playout.moved_ms(local)[1], 1),
     )

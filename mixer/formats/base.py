@@ -37,8 +37,6 @@ CONCEAL_TICKS: Final = 3
 
 FEW: Final = 4
 """Where fewer than one in so many rows say something, picking them out is cheaper than summing zeros."""
-SOFT: Final = 256.0
-"""42 dB below full scale: no speech peaks below that, but the noise between words does."""
 HUSHED_TICKS: Final = 10
 """Past the point where any format still conceals."""
 
@@ -323,14 +321,10 @@ class FormatTable(ABC):
         self.ended += programs.advance(rows[~announced[rows]])
         return rows, clip[rows], index[rows]
 
-    def _soft(self) -> Flags:
-        """(n,) bool: legs whose last frame was so soft that dropping the one after it is not heard."""
-        n = self.n
-        quiet: Flags = ~self.contributes[:n]
-        looking = np.flatnonzero(self.playout.excess[:n] > 0)
-        if len(looking):
-            quiet[looking] |= np.abs(self.frames[looking]).max(axis=1) < SOFT
-        return quiet
+    def _past(self, rows: Rows) -> NDArray[np.float32]:
+        """(rows, 3 * samples): the last 60 ms these legs were heard with, latest last."""
+        order = [(self._turn + 1 + k) % HISTORY_FRAMES for k in range(HISTORY_FRAMES - 1)]
+        return np.concatenate([self.history[turn, rows] for turn in order], axis=1)
 
     def _missing(self, have: Flags) -> Rows:
         """Count the tick for rows without `have`; returns those to be concealed, which played in the last 60 ms."""

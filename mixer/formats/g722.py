@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from mixer.clips import Clips
 from mixer.codecs import g722
-from mixer.formats.base import Rows
+from mixer.formats.base import Flags, Rows
 from mixer.formats.sampled import SampledTable
 from mixer.protocol import Playout as PlayoutBounds
 from mixer.transports.base import Outgoing
@@ -30,6 +30,8 @@ class G722Table(SampledTable):
         self._decoders: list[g722.Decoder | None] = []
         self._encoders: list[g722.Encoder | None] = []
         self._quiet = np.zeros(self.samples, np.int16)
+        self._unplayed: dict[int, tuple[int, NDArray[np.float32]]] = {}
+        """Of legs whose sound was made shorter or longer: from which position on, what was decoded too early."""
 
     def add(self, leg_row: int, gain: float, hears: bool, bounds: PlayoutBounds) -> int:
         """See FormatTable."""
@@ -44,22 +46,44 @@ class G722Table(SampledTable):
         """See FormatTable."""
         super().remove(row)
         self._decoders[row] = self._encoders[row] = None
+        self._unplayed.pop(row, None)
 
     def restart(self, row: int) -> None:
         """See FormatTable."""
         super().restart(row)
         self._decoders[row] = g722.Decoder()
+        self._unplayed.pop(row, None)
 
     def _decode(self, payload: NDArray[np.uint8], frames: NDArray[np.float32]) -> None:
-        for row in np.flatnonzero(self._whole[: self.n]):
-            decoder = self._decoders[row]
-            if decoder is not None:
-                decoder.decode(payload[row].data, frames[row])
+        for row in np.flatnonzero(self._have[: self.n]).tolist():
+            decoder, already = self._decoders[row], 0
+            if decoder is None:
+                continue
+            if row in self._unplayed:
+                position, unplayed = self._unplayed.pop(row)
+                if position == self._position(row):
+                    already = len(unplayed)
+                    frames[row, :already] = unplayed
+            decoder.decode(payload[row, already // 2 :].data, frames[row, already:])
 
-    def _decode_dropped(self, row: int, payload: NDArray[np.uint8], frame: NDArray[np.float32]) -> None:
+    def _position(self, row: int) -> int:
+        return int(self.playout.play[row]) * self.playout.slot_ts + int(self.playout.phase[row])
+
+    def _decode_more(self, row: int, payload: NDArray[np.uint8]) -> NDArray[np.float32]:
+        out = np.zeros(2 * len(payload), np.float32)
         decoder = self._decoders[row]
-        if decoder is not None:
-            decoder.decode(payload[0].data, frame[0])
+        assert decoder is not None  # it has just made this tick's frame
+        decoder.decode(payload.data, out)
+        return out
+
+    def _keep(self, row: int, unplayed: NDArray[np.float32]) -> None:
+        """See SampledTable: the next tick begins with it, if it is played where this one ends."""
+        if len(unplayed):
+            self._unplayed[row] = (self._position(row) + self.playout.tick_ts, unplayed)
+
+    def _sounds_soft(self, payload: NDArray[np.uint8]) -> Flags:
+        """See SampledTable: not to be known without the decoder, which must not be asked twice."""
+        return np.zeros(len(payload), bool)
 
     def _mark_silent(self, n: int, payload: NDArray[np.uint8]) -> None:
         frames = self.frames[:n]

@@ -7,12 +7,13 @@ from numpy.typing import NDArray
 
 from mixer.clips import Clips
 from mixer.codecs.opus_packet import carries_fec, durations_samples, says_silent
-from mixer.formats.base import HISTORY_FRAMES, FormatTable, Picked
+from mixer.dsp.timescale import MORE_MS, is_soft, lengthen, shorten
+from mixer.formats.base import HISTORY_FRAMES, Flags, FormatTable, Picked, Rows
 from mixer.formats.opus_clips import ClipPackets
 from mixer.formats.opus_decoding import CONCEAL_TICKS, SLOT_SAMPLES, TICK_SAMPLES, OpusDecoding
 from mixer.formats.opus_encoding import MIX, OWN, SILENCE, OpusEncoding
 from mixer.protocol import Playout as PlayoutBounds
-from mixer.receive.playout import Playout
+from mixer.receive.playout import Action, Playout
 from mixer.receive.ring import SlotRing
 from mixer.transports.base import Outgoing
 
@@ -82,6 +83,7 @@ class OpusTable(FormatTable):
             self.malformed += int(np.count_nonzero(~sound))
             packets, samples, first_two = packets.take(sound), samples[sound], first_two[sound]
         slot, _ = self.playout.place(packets.rows, packets.timestamp, packets.age_ns)
+        self.decoding.left[self.playout.rewound] = 0  # it was made up
         placed = slot >= 0
         if not placed.all():
             packets, samples, first_two, slot = (
@@ -106,38 +108,68 @@ class OpusTable(FormatTable):
 
     def pop(self) -> None:
         """See FormatTable."""
-        quiet = self._soft()
-        self.begin_tick()
         n, playout = self.n, self.playout
+        action = playout.decide(n, self._silent)
+        playing = action >= Action.PLAY
+        playout.cut.clear()  # decoders overlap what they make
+        self.begin_tick()
         frames = self.frames[:n]
-        playing, skipping = playout.advance(n, quiet)
         have = self._listen(playing)
         decoded = self._to_decode(playing, have)
         self.contributes[:n] = False
         written = self._written[self._turn]
         frames[written[written < n]] = 0
-        for row in np.flatnonzero(skipping).tolist():
-            self.decoding.skip(row, int(playout.play[row]) - 2, frames[row])
         rows = np.flatnonzero(decoded)
+        whole = decoded & have
         for row, plays in zip(rows.tolist(), playing[rows].tolist(), strict=True):
-            faded_from = frames[row].copy() if skipping[row] else None
-            self.concealed[row] += self.decoding.decode(row, plays, frames[row])
-            if faded_from is not None:
-                fade = np.linspace(0.0, 1.0, TICK_SAMPLES, dtype=np.float32)
-                frames[row] = faded_from * (1 - fade) + frames[row] * fade
+            if self.decoding.decode(row, plays, frames[row]):
+                self.concealed[row] += 1
+                whole[row] = False
+        for row in np.flatnonzero(whole & (action > Action.PLAY)).tolist():
+            self._rescale(row, Action(int(action[row])))
         if len(rows):
             said = frames[rows]
             self.contributes[rows] = np.maximum(said.max(axis=1), -said.min(axis=1)) > NOISE_FLOOR
             frames[rows[~self.contributes[rows]]] = 0
-        self._written[self._turn] = np.flatnonzero(decoded | skipping)
-        frames[np.flatnonzero(skipping & ~decoded)] = 0
-        self.decoding.sleep(np.flatnonzero(~decoded))
-        playout.step(n, playing)
+        self._written[self._turn] = rows
+        asleep = np.flatnonzero(~decoded)
+        self.decoding.sleep(asleep)
+        if playout.phase[:n].any():
+            playout.align(asleep)
+        playout.step(n, action, have & (whole | ~decoded))
+        made = self.decoding.made[rows] - self.decoding.left[rows]
+        playout.blank[rows] = np.minimum(playout.blank[rows], np.maximum(made, 0))
+
+    def _silent(self, asked: Rows) -> Flags:
+        """(k,) bool: these legs are not being decoded, and what comes says that it is silent."""
+        silent: Flags = ~self.decoding.awake[asked]
+        for following in range(4):
+            slot = self.playout.play[asked] + following
+            place = slot & self.ring.mask
+            silent &= (self.ring.key[asked, place] != slot) | self.decoding.silent[asked, place]
+        return silent
+
+    def _rescale(self, row: int, action: Action) -> None:
+        """Drop some of what the leg says, or add to it, if that is not heard."""
+        playout, frame = self.playout, self.frames[row]
+        most, alike = abs(int(playout.corrections.wish[row])), playout.corrections.least_alike(row)
+        if action == Action.ACCELERATE:
+            more = self.decoding.following(row, self.sample_rate * MORE_MS // 1000)
+            sound = np.concatenate([frame, more])
+            soft = is_soft(sound)
+            moved = shorten(sound, most, alike, self.sample_rate)
+            frame[:] = sound[:TICK_SAMPLES]
+            self.decoding.drop(row, moved)
+        else:
+            before, soft = frame.copy(), is_soft(frame)
+            moved = -lengthen(self._past(np.array([row]))[0], frame, most, alike, self.sample_rate)
+            self.decoding.push_back(row, before[TICK_SAMPLES + moved :])
+        playout.corrected(row, moved, soft)
 
     def _listen(self, playing: NDArray[np.bool_]) -> NDArray[np.bool_]:
         """Who has something to play in this tick, (n,) bool; sets `hang` of those who speak."""
         n, ring, decoding = self.n, self.ring, self.decoding
-        first = self.playout.play[:n]
+        first = self.playout.play[:n] + (self.playout.phase[:n] > 0)  # what began before is decoded already
         second = first + 1
         has_first, has_second = ring.has(n, first) & playing, ring.has(n, second) & playing
         index = ring.index[:n]

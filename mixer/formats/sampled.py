@@ -11,9 +11,11 @@ from numpy.typing import NDArray
 
 from mixer.clips import Clips
 from mixer.codecs import g711, l16
-from mixer.dsp.conceal import conceal, join
-from mixer.formats.base import CONCEAL_TICKS, HISTORY_FRAMES, FormatTable, Picked, Rows
-from mixer.receive.playout import Playout
+from mixer.dsp.conceal import conceal, join, patch
+from mixer.dsp.timescale import MORE_MS, SOFT, is_soft, lengthen, shorten
+from mixer.formats.base import CONCEAL_TICKS, Flags, FormatTable, Picked, Rows
+from mixer.protocol import TICK_MS
+from mixer.receive.playout import Action, Playout
 from mixer.receive.ring import SlotRing
 from mixer.transports.base import Outgoing
 
@@ -27,7 +29,7 @@ HORIZON: Final = 28
 class SampledTable(FormatTable):
     """Legs of one such format. `bytes_per_unit`: payload bytes per RTP timestamp unit."""
 
-    COLUMNS: ClassVar[tuple[str, ...]] = (*FormatTable.COLUMNS, "_whole", "_period")
+    COLUMNS: ClassVar[tuple[str, ...]] = (*FormatTable.COLUMNS, "_whole", "_have", "_period", "_made")
     silence: int
     """The byte that decodes to silence when repeated."""
     _silence_sounds = False
@@ -50,6 +52,11 @@ class SampledTable(FormatTable):
         """The frame is one that came in whole, untouched."""
         self._period = np.zeros(capacity, np.int32)
         """Samples of the pitch period that a leg's concealment repeats."""
+        self._made = np.zeros(capacity, np.int64)
+        """Samples that concealment made up at the end of what a leg has said."""
+        self._have = np.zeros(capacity, bool)
+        """At least part of the frame is what came in."""
+        self._unit_samples = self.samples // step
         self._all_rows = np.arange(capacity)
         self._shared_given = False
 
@@ -65,11 +72,13 @@ class SampledTable(FormatTable):
         """See FormatTable."""
         super().restart(row)
         self.ring.clear(row)
+        self._made[row] = 0
 
     def remove(self, row: int) -> None:
         """See FormatTable."""
         super().remove(row)
         self.ring.clear(row)
+        self._made[row] = 0
 
     def insert(self, packets: Picked) -> None:
         """See FormatTable."""
@@ -101,36 +110,65 @@ class SampledTable(FormatTable):
         last = int(self.playout.play[row]) + HORIZON
         while len(payload) and slot < last:
             piece = payload[: self.payload_bytes - at]
-            self.ring.put_piece(row, slot, at, piece, self.silence)
+            self.duplicates[row] += not self.ring.put_piece(row, slot, at, piece, self.silence)
             payload, slot, at = payload[len(piece) :], slot + 1, 0
 
     def pop(self) -> None:
         """See FormatTable."""
-        quiet = self._soft()
-        self.begin_tick()
         n, playout = self.n, self.playout
-        playing, skipping = playout.advance(n, quiet)
-        slot = playout.play[:n]
-        have = self.ring.has(n, slot) & playing
-        self.received = payload = self.ring.read(n, slot)
-        self._whole[:n] = have
-        if have.all():
-            recovered = np.flatnonzero(playout.missed[:n])
+        action = playout.decide(n, self._silent)
+        playing = action >= Action.PLAY
+        self.begin_tick()
+        slot, at = playout.play[:n], playout.phase[:n] * self.bytes_per_unit
+        shifted = bool(at.any())
+        whole, have = self._whole[:n], self._have[:n]
+        np.logical_and(self.ring.complete(n, slot), playing, out=whole)
+        if shifted:
+            whole &= (at == 0) | self.ring.complete(n, slot + 1)
+        np.copyto(have, whole)
+        self.received = payload = self.ring.read(n, slot, at if shifted else None)
+        if whole.all() and not playout.cut:
             self._decode(payload, self.frames[:n])
+            self._mark_silent(n, payload)
         else:
-            recovered = np.flatnonzero(have & (playout.missed[:n] > 0))
-            payload[~have] = self.silence
+            holes = self._find_holes(playing, payload, at)
+            holes |= {row: (0, 0) for row in playout.cut if row < n and whole[row]}  # faded over to what comes instead
+            playout.cut.clear()
             self._decode(payload, self.frames[:n])
             self.frames[:n][~have] = 0
-        self._mark_silent(n, payload)
-        if len(recovered):
-            self._join(recovered, playout.missed[recovered])
-            playout.missed[recovered] = 0
-        if not have.all():
+            self._mark_silent(n, payload)
+            self._patch(holes)
             self._conceal(self._missing(have))
-        if skipping.any():
-            self._bridge(np.flatnonzero(skipping & ~quiet & have), playout.play)
-        playout.step(n, playing)
+        recovered = np.flatnonzero(self._made[:n])
+        if len(recovered):
+            self._join(recovered[whole[recovered]])
+        np.copyto(playout.missed[:n], 0, where=have)
+        for row in np.flatnonzero(action > Action.PLAY).tolist():
+            if whole[row]:
+                self._rescale(row, Action(int(action[row])))
+        playout.step(n, action, have)
+
+    def _find_holes(self, playing: Flags, payload: NDArray[np.uint8], at: Rows) -> dict[int, tuple[int, int]]:
+        """Rows of which part has come, and from which to which sample of the frame they lack it.
+
+        Sets `_have` of them; what has not come of `payload` becomes silence.
+        """
+        n, ring, slot = self.n, self.ring, self.playout.play[: self.n]
+        have = self._have[:n]
+        holes = {}
+        some = playing & ~have & (ring.has(n, slot) | ((at > 0) & ring.has(n, slot + 1)))
+        for row in np.flatnonzero(some).tolist():
+            there = ring.there(row, int(slot[row]), int(at[row]))
+            have[row] = there.any()
+            lacking = np.flatnonzero(~there)
+            payload[row, lacking] = self.silence
+            self._whole[row] = len(lacking) == 0  # only of what was played before there is something missing
+            if have[row] and len(lacking):
+                samples = self._unit_samples
+                begin, end = int(lacking[0]) // self.bytes_per_unit, int(lacking[-1] + 1) // self.bytes_per_unit
+                holes[row] = (begin * samples, end * samples)
+        payload[~have] = self.silence
+        return holes
 
     def _mark_silent(self, n: int, payload: NDArray[np.uint8]) -> None:
         """Set `contributes`; the frames of those who sent nothing but silence are made zero."""
@@ -138,46 +176,90 @@ class SampledTable(FormatTable):
         if self._silence_sounds and not says.all():
             self.frames[:n][~says] = 0
 
-    def _past(self, rows: Rows) -> NDArray[np.float32]:
-        """(rows, 3 * samples): the last 60 ms these legs were heard with, latest last."""
-        order = [(self._turn + 1 + k) % HISTORY_FRAMES for k in range(HISTORY_FRAMES - 1)]
-        return np.concatenate([self.history[turn, rows] for turn in order], axis=1)
+    def _silent(self, asked: Rows) -> Flags:
+        """(k,) bool: neither the last tick of these legs nor this one and what follows sounds."""
+        soft: Flags = ~self.contributes[asked] | (np.abs(self.frames[asked]).max(axis=1) < SOFT)
+        for slot in (self.playout.play[asked], self.playout.play[asked] + 1):
+            place = slot & self.ring.mask
+            held = soft & (self.ring.key[asked, place] == slot)
+            soft[held] = self._sounds_soft(self.ring.data[asked[held], place[held]])
+        return soft
+
+    def _sounds_soft(self, payload: NDArray[np.uint8]) -> Flags:
+        """(k,) bool: these slots, decoded, are soft."""
+        frames = np.zeros((len(payload), self.samples), np.float32)
+        self._decode(payload, frames)
+        soft: Flags = np.abs(frames).max(axis=1, initial=0) < SOFT
+        return soft
 
     def _conceal(self, rows: Rows) -> None:
         if len(rows):
-            lost = self.playout.missed[rows] - 1
+            made, period = self._made[rows], self._period[rows]
             frames = np.zeros((len(rows), self.samples), np.float32)
-            period = self._period[rows]
-            conceal(self._past(rows), lost, period, self.sample_rate, frames)
-            self._period[rows] = period
+            conceal(self._past(rows), made, period, self.sample_rate, frames)
+            self._period[rows], self._made[rows] = period, made + self.samples
             self.frames[rows] = frames
             self.contributes[rows] = frames.any(axis=1)
-            self._whole[rows] = False
 
-    def _join(self, rows: Rows, missed: NDArray[np.int32]) -> None:
-        """The first frames after a loss: fade over from what concealment would have said next."""
-        concealed = missed <= CONCEAL_TICKS
-        rows = rows[concealed]
-        if len(rows):
-            frames = self.frames[rows]
-            join(self._past(rows), missed[concealed], self._period[rows], self.sample_rate, frames)
-            self.frames[rows] = frames
-            self._whole[rows] = False
-
-    def _bridge(self, rows: Rows, play: Rows) -> None:
-        """Legs that drop a sounding frame to wait less: fade from the dropped frame into the one played."""
-        if not len(rows):
+    def _patch(self, holes: dict[int, tuple[int, int]]) -> None:
+        """Make up the part of these frames that has not come."""
+        if not holes:
             return
-        fade = np.linspace(0.0, 1.0, self.samples, dtype=np.float32)
-        for row in rows:
-            dropped = int(play[row]) - 1
-            place = dropped & self.ring.mask
-            if self.ring.key[row, place] != dropped:
-                continue
-            frame = np.zeros((1, self.samples), np.float32)
-            self._decode_dropped(int(row), self.ring.data[row, place][None], frame)
-            self.frames[row] = frame[0] * (1 - fade) + self.frames[row] * fade
+        rows, parts = np.array(list(holes)), np.array(list(holes.values()))
+        made = np.where(self.playout.missed[rows] <= CONCEAL_TICKS, self._made[rows], 0)
+        frames, period = self.frames[rows], self._period[rows]
+        patch(self._past(rows), made, period, self.sample_rate, frames, parts)
+        self.frames[rows], self._period[rows] = frames, period
+        self._made[rows] = np.where(parts[:, 1] == self.samples, self.samples - parts[:, 0], 0)
+        self.contributes[rows] = frames.any(axis=1)
+        self.concealed[rows] += 1
+
+    def _join(self, rows: Rows) -> None:
+        """The first frames after a loss: fade over from what concealment would have said next."""
+        mending = rows[self.playout.missed[rows] <= CONCEAL_TICKS]
+        if len(mending):
+            frames = self.frames[mending]
+            join(self._past(mending), self._made[mending], self._period[mending], self.sample_rate, frames)
+            self.frames[mending] = frames
+            self._whole[mending] = False
+        self._made[rows] = 0
+
+    def _rescale(self, row: int, action: Action) -> None:
+        """Drop some of what the leg says, or add to it, if that is not heard."""
+        playout, unit, frame = self.playout, self._unit_samples, self.frames[row]
+        most, alike = abs(int(playout.corrections.wish[row])) * unit, playout.corrections.least_alike(row)
+        if action == Action.ACCELERATE:
+            more = self._following(row)
+            sound = np.concatenate([frame, more])
+            soft = is_soft(sound)
+            moved = shorten(sound, most, alike, self.sample_rate, even=unit > 1)
+            frame[:] = sound[: self.samples]
+            unplayed = more[moved:]
+        else:
+            before, soft = frame.copy(), is_soft(frame)
+            moved = -lengthen(self._past(np.array([row]))[0], frame, most, alike, self.sample_rate, even=unit > 1)
+            unplayed = before[self.samples + moved :]
+        playout.corrected(row, moved // unit, soft)
+        self._keep(row, unplayed)
+        if moved:
+            self.contributes[row] = frame.any()
             self._whole[row] = False
+
+    def _following(self, row: int) -> NDArray[np.float32]:
+        """(up to 15 ms,): what has come of what the leg says after this tick."""
+        playout = self.playout
+        most = playout.tick_ts * MORE_MS // TICK_MS * self.bytes_per_unit
+        at = int(playout.phase[row]) * self.bytes_per_unit
+        return self._decode_more(row, self.ring.stretch(row, int(playout.play[row]) + 1, at, most))
+
+    def _decode_more(self, row: int, payload: NDArray[np.uint8]) -> NDArray[np.float32]:
+        frames = np.zeros((1, len(payload) // self.bytes_per_unit), np.float32)
+        self._decode(payload[None], frames)
+        more: NDArray[np.float32] = frames[0]
+        return more
+
+    def _keep(self, row: int, unplayed: NDArray[np.float32]) -> None:
+        """`unplayed` was decoded but is still to be played: only decoders with a memory mind."""
 
     def encode(self, total: NDArray[np.float32], out: Outgoing) -> None:
         """See FormatTable."""
@@ -229,9 +311,6 @@ class SampledTable(FormatTable):
 
     def _decode(self, payload: NDArray[np.uint8], frames: NDArray[np.float32]) -> None:
         raise NotImplementedError
-
-    def _decode_dropped(self, row: int, payload: NDArray[np.uint8], frame: NDArray[np.float32]) -> None:
-        self._decode(payload, frame)
 
     def _encode(self, pcm: NDArray[np.int16], payload: NDArray[np.uint8]) -> None:
         raise NotImplementedError

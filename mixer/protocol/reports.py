@@ -156,6 +156,10 @@ class LegStats:
     buffer_ms: float
     added_delay_ms: float
     level_dbov: float
+    accelerated_ms: float = 0.0
+    """Media time left out to wait less, of silence or a pitch period at a time."""
+    stretched_ms: float = 0.0
+    """Sound added to wait longer."""
 
 
 @dataclass(frozen=True, slots=True)

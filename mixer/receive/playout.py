@@ -1,38 +1,66 @@
 """When each leg's packets are played: numbers only, no sound.
 
-Media time of a leg is cut into slots (20 ms, or 10 ms for Opus); `play` is the slot the next tick plays. A packet
-that arrives in slot *s* waits for `(s - play)` slots and the rest of the tick it came in: its *margin*. The
-first packet sets `play` so that the margin is the smallest that is at least the leg's aim. A packet that comes too
-late makes the leg wait (`stall`) for as long as that packet lacked; when for two seconds every packet had at least
-a whole tick too much, the leg skips ahead again, in a silent slot if one comes.
+Media time of a leg is cut into slots (20 ms, or 10 ms for Opus). The next tick plays from `phase` timestamp units
+into slot `play`. The first packet sets this position so that its margin (see `arrivals`) is the smallest that is at
+least the leg's aim. A packet that comes after its turn sets it back (`rewind`) if all that was played since was made
+up, so that it is heard after all; else the leg waits (`stall`) for as long as that packet lacked.
+
+Twice a second each leg's recent margins say how far its position should be moved (`wish`): ahead by whole ticks if
+every packet had so much to spare, and by the part of a tick that its packets wait for nothing; back by up to a tick
+when margins become small, as they do when the sender's clock is slow. In a silent moment the whole of it is done at
+once, in sound a pitch period at a time: `decide` says in which tick whose turn it is, `mixer.dsp.timescale` does it.
 
 A stream whose timestamps jump (a restarted encoder, a sender that stopped its clock while muted) is followed at
-once if nothing of it is waiting, and after four stray packets otherwise.
+once if nothing of it is waiting, and after stray packets in four ticks otherwise.
 """
 
+from collections.abc import Callable
+from enum import IntEnum
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mixer.columns import grown
+from mixer.receive.arrivals import NOTHING_NS, PARTS, Arrivals
+from mixer.receive.corrections import Corrections
 from mixer.receive.ring import SlotRing
 from mixer.rtp.sequence import difference
 
 TICK_NS: Final = 20_000_000
-WINDOW_TICKS: Final = 100
-"""How long every packet must have had time to spare before the wait is shortened."""
-PATIENCE_TICKS: Final = 33
-"""How long a leg looks for a silent slot to skip before it skips a sounding one."""
-AHEAD_WINDOWS: Final = 15
+WINDOW_TICKS: Final = 25
+"""From one review to the next."""
+IDLE_TICKS: Final = 100
+"""After so long without a packet the next one is followed wherever it is."""
+AHEAD_WINDOWS: Final = 60
 """Half a minute after the last loss, the packet after a hole is not waited for any more."""
 STRAYS: Final = 4
+LEARN_WINDOWS: Final = 2
+"""Until it is believed that all packets begin so far into their ticks."""
+LONG_WINDOWS: Final = 6
+"""The same where packets are not whole ticks."""
 SPARE_TICKS: Final = 4
 """Left free of the ring when the wait is at its longest, for packets that come early."""
 NEVER: Final = np.int32(1_000_000)
 """`missed` of a leg that has not played anything yet."""
-
+LEAST_WISH_MS: Final = 2.5
+"""No period is shorter."""
 Rows = NDArray[np.int64]
+Flags = NDArray[np.bool_]
+
+
+class Action(IntEnum):
+    """What a leg does in one tick."""
+
+    IDLE = 0
+    """Nothing has come yet."""
+    EXPAND = 1
+    """The position stays; the tick is made up."""
+    PLAY = 2
+    ACCELERATE = 3
+    """Play, and drop something if it is not heard."""
+    STRETCH = 4
+    """Play, and add something if it is not heard."""
 
 
 class Playout:
@@ -47,18 +75,34 @@ class Playout:
         self, capacity: int, slot_ts: int, slots_per_tick: int, horizon: int, ring: SlotRing, whole_bytes: int
     ) -> None:
         self.slot_ts, self.slots_per_tick, self.horizon = slot_ts, slots_per_tick, horizon
+        self.tick_ts = slot_ts * slots_per_tick
         self.ring, self.whole_bytes = ring, whole_bytes
         self._longest_ns = (horizon // slots_per_tick - SPARE_TICKS) * TICK_NS
+        self.arrivals = Arrivals(capacity)
+        self.corrections = Corrections(capacity, self.tick_ts, round(LEAST_WISH_MS * self.tick_ts / 20))
+        self.rewound: list[int] = []
+        """Rows that the last batch of packets set back."""
+        self.cut: list[int] = []
+        """Rows that were moved ahead in sound, for the table to take out."""
         self.started = np.zeros(capacity, bool)
         self.play = np.zeros(capacity, np.int64)
         self.play_ts = np.zeros(capacity, np.uint32)
+        """Timestamp at which slot `play` begins."""
+        self.phase = np.zeros(capacity, np.int64)
         self.missed = np.full(capacity, NEVER, np.int32)
         self.stall = np.zeros(capacity, np.int32)
-        self.excess = np.zeros(capacity, np.int32)
-        self.patience = np.zeros(capacity, np.int32)
+        self.blank = np.zeros(capacity, np.int64)
+        """Units of media time just before the position in which nothing was played that had come."""
         self.strays = np.zeros(capacity, np.int32)
-        self.low_ns = np.full(capacity, TICK_NS * 1000, np.int64)
-        self.wait_ns = np.zeros(capacity, np.float64)
+        self._strayed = np.zeros(capacity, np.int64)
+        """The batch in which the last stray came."""
+        self.least_into = np.zeros(capacity, np.int64)
+        """How far into the tick that plays it a packet begins at least, in units, since the position was last moved."""
+        self.most_into = np.zeros(capacity, np.int64)
+        self.learnt = np.zeros(capacity, np.int32)
+        """Windows since then."""
+        self.spread = np.zeros(capacity, np.int64)
+        """How different that is from packet to packet; 0 for packets of whole ticks."""
         self.least_ns = np.zeros(capacity, np.int64)
         self.aim_ns = np.zeros(capacity, np.int64)
         """`least_ns`, or a tick more while `ahead` windows last."""
@@ -67,27 +111,46 @@ class Playout:
         self.late = np.zeros(capacity, np.int64)
         self.repeated = np.zeros(capacity, np.int64)
         """Packets that came again after they were played."""
+        self.dropped = np.zeros(capacity, np.int64)
+        """Units of media time that were left out or spliced away."""
+        self.added = np.zeros(capacity, np.int64)
+        """Units of sound that were played twice."""
+        self._batches = 0
 
     def grow(self, capacity: int) -> None:
         """Make room; rows keep their values."""
         for name, column in vars(self).items():
             if isinstance(column, np.ndarray):
                 setattr(self, name, grown(column, capacity))
+        self.arrivals.grow(capacity)
+        self.corrections.grow(capacity)
 
     def open(self, row: int, margin_ms: int, max_ms: int) -> None:
         """Start afresh for a new leg."""
-        self.late[row] = self.repeated[row] = 0
+        self.late[row] = self.repeated[row] = self.dropped[row] = self.added[row] = 0
         self.least_ns[row] = margin_ms * 1_000_000
         self.max_ns[row] = min(max(max_ms, margin_ms + 20) * 1_000_000, self._longest_ns)
+        self.arrivals.open(row)
         self.restart(row)
 
     def restart(self, row: int) -> None:
         """Forget the stream; the next packet sets the position anew."""
         self.started[row] = False
         self.missed[row] = NEVER
-        self.stall[row] = self.excess[row] = self.patience[row] = self.strays[row] = self.ahead[row] = 0
+        self.stall[row] = self.strays[row] = self.ahead[row] = self.phase[row] = self.blank[row] = 0
         self.aim_ns[row] = self.least_ns[row]
-        self.low_ns[row] = TICK_NS * 1000
+        self._settle(row)
+
+    def _settle(self, row: int) -> None:
+        self.corrections.forget(row)
+        self.spread[row] = 0
+        self._unlearn(row)
+
+    def _unlearn(self, rows: Rows | int) -> None:
+        """Where in their ticks packets begin has changed."""
+        self.least_into[rows], self.most_into[rows], self.learnt[rows] = self.tick_ts, 0, 0
+
+    # ---- packets come
 
     def place(self, rows: Rows, timestamp: NDArray[np.uint32], age_ns: NDArray[np.int64]) -> tuple[Rows, Rows]:
         """Slots and offsets for a batch of packets, in order of arrival.
@@ -96,31 +159,42 @@ class Playout:
         Returns `slot` (n,) int64, -1 for what is dropped (counted as late), and `offset` (n,) int64, timestamp units
         into that slot.
         """
+        self._batches += 1
+        self.rewound.clear()
         fresh = ~self.started[rows]
         if fresh.any():
             self._anchor(rows[fresh], timestamp[fresh], age_ns[fresh])
-        distance = (timestamp - self.play_ts[rows]).view(np.int32).astype(np.int64)
+        distance = self._distances(rows, timestamp)
         slot = distance // self.slot_ts
         offset = distance - slot * self.slot_ts
-        margin = age_ns + slot // self.slots_per_tick * TICK_NS
-        # A packet is placed by its first sample; one that begins before the tick's first slot has come too late.
-        stray = (slot < 0) | (slot >= self.horizon)
-        if stray.any():
-            for i in np.flatnonzero(stray):
-                self._stray(i, rows, timestamp, age_ns, slot, offset, margin)
-            stray = slot < 0
-            self.strays[rows[~stray]] = 0
-            kept = np.flatnonzero(~stray)
-            self._learn(rows[kept], margin[kept])
-        else:
+        ahead = distance - self.phase[rows]
+        # A packet is placed by its first sample; one that begins before the tick's first has come too late.
+        stray = (ahead < 0) | (slot >= self.horizon)
+        if not stray.any():
             self.strays[rows] = 0
-            self._learn(rows, margin)
-        slot = np.where(stray, -1, slot + self.play[rows])
-        return slot, offset
+            self._note(rows, ahead, age_ns)
+            return slot + self.play[rows], offset
+        for i in np.flatnonzero(stray).tolist():
+            kept = self._stray(int(rows[i]), int(timestamp[i]), int(age_ns[i]))
+            stray[i] = not kept
+        self.strays[rows[~stray]] = 0
+        distance = self._distances(rows, timestamp)  # positions were moved
+        slot = distance // self.slot_ts
+        stray |= (slot < 0) | (slot >= self.horizon)  # of the time before a jump that another packet told of
+        timely = ~stray & (distance >= self.phase[rows])
+        self._note(rows[timely], (distance - self.phase[rows])[timely], age_ns[timely])
+        return np.where(stray, -1, slot + self.play[rows]), distance - slot * self.slot_ts
 
-    def _learn(self, rows: Rows, margin: NDArray[np.int64]) -> None:
-        np.minimum.at(self.low_ns, rows, margin)
-        self.wait_ns[rows] += (margin - self.wait_ns[rows]) * 0.0625  # several of one row: the last counts, enough
+    def _distances(self, rows: Rows, timestamp: NDArray[np.uint32]) -> Rows:
+        """Timestamp units from the beginning of slot `play`."""
+        return (timestamp - self.play_ts[rows]).view(np.int32).astype(np.int64)
+
+    def _note(self, rows: Rows, ahead: Rows, age_ns: NDArray[np.int64]) -> None:
+        into = ahead % self.tick_ts
+        np.minimum.at(self.least_into, rows, into)
+        np.maximum.at(self.most_into, rows, into)
+        wait = age_ns + ahead * TICK_NS // self.tick_ts
+        self.arrivals.note(rows, wait, wait - into * TICK_NS // self.tick_ts)
 
     def _anchor(self, rows: Rows, timestamp: NDArray[np.uint32], age_ns: NDArray[np.int64]) -> None:
         """Choose `play` for legs whose first packets these are; of several packets of a leg the earliest counts."""
@@ -133,88 +207,132 @@ class Playout:
 
     def _start(self, row: int, timestamp: int, age_ns: int) -> None:
         ticks = max(0, -((age_ns - int(self.aim_ns[row])) // TICK_NS))
-        back = ticks * self.slots_per_tick * self.slot_ts
-        self.play_ts[row] = np.uint32((timestamp - back) & 0xFFFFFFFF)
+        self.play_ts[row] = np.uint32((timestamp - ticks * self.tick_ts) & 0xFFFFFFFF)
         self.started[row] = True
-        self.strays[row] = self.stall[row] = self.excess[row] = 0
-        self.low_ns[row] = TICK_NS * 1000
-        self.wait_ns[row] = age_ns + ticks * TICK_NS
+        self.strays[row] = self.stall[row] = self.phase[row] = self.blank[row] = 0
+        self._settle(row)
+        self.arrivals.anchor(row, age_ns + ticks * TICK_NS)
 
-    def _stray(
-        self,
-        i: np.intp,
-        rows: Rows,
-        timestamp: NDArray[np.uint32],
-        age_ns: NDArray[np.int64],
-        slot: Rows,
-        offset: Rows,
-        margin: NDArray[np.int64],
-    ) -> None:
-        """One packet outside the window: late, or of a stream that jumped. Rewrites its `slot` if it is followed."""
-        row = int(rows[i])
-        # An earlier packet of this batch may have moved the row already.
-        slot[i], offset[i] = divmod(self._distance(row, int(timestamp[i])), self.slot_ts)
-        if 0 <= slot[i] < self.horizon:
-            margin[i] = age_ns[i] + slot[i] // self.slots_per_tick * TICK_NS
-            return
-        near = -self.horizon <= slot[i] < 0
-        self.strays[row] += 1
+    def _stray(self, row: int, timestamp: int, age_ns: int) -> bool:
+        """One packet outside the window: late, or of a stream that jumped. Returns whether it can still be used."""
+        distance = difference(timestamp, int(self.play_ts[row]), 32)
+        slot, ahead = distance // self.slot_ts, distance - int(self.phase[row])
+        if ahead >= 0 and slot < self.horizon:
+            return True  # an earlier packet of this batch has moved the position
+        near = -self.horizon <= slot < self.horizon
+        if self._strayed[row] != self._batches:  # many that come at once were held up on their way, no jump
+            self._strayed[row] = self._batches
+            self.strays[row] += 1
         # Nothing but repeats, one after the other, is no repeat: the sender set its clock back a little.
-        repeats = near and self.ring.arrived(row, int(self.play[row] + slot[i]), self.whole_bytes)
+        repeats = near and self.ring.arrived(row, int(self.play[row]) + slot, self.whole_bytes)
         if repeats and self.strays[row] < STRAYS:
             self.repeated[row] += 1
-            slot[i] = -1
-            return
-        idle = self.missed[row] > STRAYS
-        lacking_ns = int(self.aim_ns[row] - margin[i])
-        ticks = -(-lacking_ns // TICK_NS)
-        if (idle and not near) or (idle and self.missed[row] > WINDOW_TICKS) or self.strays[row] >= STRAYS:
+            return False
+        gone = self.missed[row] > (IDLE_TICKS if near else STRAYS)
+        # Where sound can only begin with a slot, as it is decoded by packets, it is set back to there.
+        back = -ahead if self.slots_per_tick == 1 else int(self.phase[row]) - slot * self.slot_ts
+        if near and not gone and self._rewind(row, back):
+            return True
+        if gone or self.strays[row] >= STRAYS:
             self.play[row] += self.horizon  # past whatever waits: it is of the time before the jump
-            self._start(row, int(timestamp[i]), int(age_ns[i]))
-            slot[i] = self._distance(row, int(timestamp[i])) // self.slot_ts
-            offset[i], margin[i] = 0, age_ns[i] + slot[i] // self.slots_per_tick * TICK_NS
-            return
-        if near and self.wait_ns[row] + ticks * TICK_NS <= self.max_ns[row]:
+            self._start(row, timestamp, age_ns)
+            return True
+        lacking_ns = int(self.aim_ns[row]) - age_ns - ahead // self.tick_ts * TICK_NS
+        ticks = -(-lacking_ns // TICK_NS)
+        if near and self.arrivals.wait_ns[row] + ticks * TICK_NS <= self.max_ns[row]:
             self.stall[row] = max(int(self.stall[row]), ticks)
+        if slot == 0:
+            return True  # the rest of it can still be played
         self.late[row] += 1
-        slot[i] = -1
+        return False
 
-    def _distance(self, row: int, timestamp: int) -> int:
-        """Timestamp units from the playing position to `timestamp`, by the shorter way round."""
-        return difference(timestamp, int(self.play_ts[row]), 32)
+    def _rewind(self, row: int, units: int) -> bool:
+        """Set the position back if nothing that came was played since and the wait does not become too long."""
+        waits_ns = self.arrivals.wait_ns[row] + units * TICK_NS / self.tick_ts
+        if units > self.blank[row] or waits_ns > self.max_ns[row]:
+            return False
+        self.corrections.wish[row] = 0
+        self.move(np.array([row]), np.array([-units]))
+        self.rewound.append(row)
+        return True
 
-    def advance(self, n: int, quiet: NDArray[np.bool_]) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-        """Decide, before the tick is played, which of the first `n` legs wait and which jump a tick ahead.
+    # ---- a tick is played
 
-        `quiet` (n,) bool: skipping the coming slot would not be heard. Returns `playing` (n,) bool, False for legs
-        that have not started or stall, and `skipping` (n,) bool: drop the coming tick's slots and play the next.
+    def decide(self, n: int, silent: Callable[[Rows], Flags]) -> NDArray[np.int8]:
+        """What each of the first `n` legs does in this tick, (n,) int8 of `Action`.
+
+        `silent`: asked of some rows, (k,) -> (k,) bool, whether neither what they last said nor what comes in this tick
+        is heard: those are moved by whole ticks at once.
         """
-        playing = self.started[:n] & (self.stall[:n] == 0)
-        stalled = self.started[:n] & ~playing
+        action = self.started[:n] * np.int8(Action.PLAY)
+        stalled = self.started[:n] & (self.stall[:n] > 0)
         if stalled.any():
-            self.stall[:n][stalled] -= 1
-            self.low_ns[:n][stalled] += TICK_NS
-            self.wait_ns[:n][stalled] += TICK_NS
-        skipping = playing & (self.excess[:n] > 0)
-        if skipping.any():
-            self.patience[:n][skipping] -= 1
-            skipping &= quiet | (self.patience[:n] <= 0)
-            self.excess[:n][skipping] -= 1
-            self.patience[:n][skipping] = PATIENCE_TICKS
-            self.low_ns[:n][skipping] -= TICK_NS
-            self.wait_ns[:n][skipping] -= TICK_NS
-            self.jump(np.flatnonzero(skipping))
-        return playing, skipping
+            rows = np.flatnonzero(stalled)
+            action[rows] = Action.EXPAND
+            self.stall[rows] -= 1
+            self.arrivals.shift(rows, TICK_NS)
+        if self.corrections.any:
+            rows = np.flatnonzero((self.corrections.wish[:n] != 0) & (action == Action.PLAY))
+            if len(rows):
+                self._correct(rows, silent(rows), action)
+        return action
 
-    def jump(self, rows: Rows) -> None:
-        """Move these legs one tick on in media time."""
-        self.play[rows] += self.slots_per_tick
-        self.play_ts[rows] += np.uint32(self.slots_per_tick * self.slot_ts)
+    def _correct(self, rows: Rows, silent: Flags, action: NDArray[np.int8]) -> None:
+        wish = self.corrections.wish
+        at_once = silent & (np.abs(wish[rows]) >= self.tick_ts)
+        if at_once.any():
+            ticks = np.sign(wish[rows[at_once]]) * self.tick_ts
+            wish[rows[at_once]] -= ticks
+            self._count(rows[at_once], ticks)
+            self.move(rows[at_once], ticks)
+            rows, silent = rows[~at_once], silent[~at_once]
+        rows = self.corrections.due(rows, silent)
+        action[rows] = np.where(wish[rows] > 0, Action.ACCELERATE, Action.STRETCH)
 
-    def step(self, n: int, playing: NDArray[np.bool_]) -> None:
-        """The tick was played by `playing` (n,) bool."""
+    def corrected(self, row: int, units: int, soft: bool) -> None:
+        """In this tick's sound, so many units were dropped, or added if below 0; 0: no splice was good enough.
+
+        To be told before `step`. `soft`: it was in a moment so soft that the next one need not wait.
+        """
+        self.corrections.done(row, units, soft)
+        if units == 0:
+            return
+        rows, moved = np.array([row]), np.array([units])
+        self._count(rows, moved)
+        self.move(rows, moved)
+
+    def _count(self, rows: Rows, units: Rows) -> None:
+        self.dropped[rows] += np.maximum(units, 0)
+        self.added[rows] -= np.minimum(units, 0)
+
+    def move(self, rows: Rows, units: Rows) -> None:
+        """Move these legs (k,) on by so many units (k,), or back: from now on packets wait so much less, or more."""
+        by_ns, apart = -(units * TICK_NS // self.tick_ts), units % self.tick_ts != 0
+        if apart.any():
+            self.arrivals.shift_apart(rows[apart], by_ns[apart])
+            self._unlearn(rows[apart])
+        self.arrivals.shift(rows[~apart], by_ns[~apart])
+        self.blank[rows] = np.maximum(self.blank[rows] + np.minimum(units, 0), 0)
+        phase = self.phase[rows] + units
+        slots = phase // self.slot_ts
+        self.phase[rows] = phase - slots * self.slot_ts
+        self.play[rows] += slots
+        self.play_ts[rows] += (slots * self.slot_ts).astype(np.uint32)
+
+    def align(self, rows: Rows) -> None:
+        """Set these legs back to the beginning of their slot: nothing of it was decoded that could be gone on with."""
+        rows = rows[self.phase[rows] > 0]
+        if len(rows):
+            self.move(rows, -self.phase[rows])
+
+    def step(self, n: int, action: NDArray[np.int8], have: Flags) -> None:
+        """The tick was played: the legs that `have` (n,) bool something of it played that, up to its end."""
+        playing = action >= Action.PLAY
         self.play[:n] += np.where(playing, self.slots_per_tick, 0)
-        self.play_ts[:n] += np.where(playing, self.slots_per_tick * self.slot_ts, 0).astype(np.uint32)
+        self.play_ts[:n] += np.where(playing, self.tick_ts, 0).astype(np.uint32)
+        blank = self.blank[:n]
+        blank += np.where(playing, self.tick_ts, 0)
+        blank[have] = 0
 
     def look_ahead(self, row: int, blind: bool) -> None:
         """A hole of this leg is filled best from the packet after it: for some time, have that one there as well.
@@ -223,20 +341,56 @@ class Playout:
         """
         self.ahead[row] = AHEAD_WINDOWS
         self.aim_ns[row] = self.least_ns[row] + TICK_NS
-        short = self.low_ns[row] < TICK_NS and self.wait_ns[row] + TICK_NS <= self.max_ns[row]
-        if blind and short:
-            self.stall[row] = max(int(self.stall[row]), 1)
+        if not blind or self.stall[row]:
+            return
+        least = int(self.arrivals.margin_ns(row + 1)[row])
+        if least < TICK_NS and self.arrivals.wait_ns[row] + TICK_NS <= self.max_ns[row]:
+            self.stall[row] = 1
+
+    # ---- twice a second
 
     def review(self, n: int) -> None:
-        """At the end of each window: legs whose every packet waited a tick longer than it need shall skip."""
-        spare = (self.low_ns[:n] - self.aim_ns[:n]) // TICK_NS
-        measured = self.low_ns[:n] < TICK_NS * 500
-        self.excess[:n] = np.where(measured & self.started[:n] & (spare > 0), spare, 0)
-        self.patience[:n] = PATIENCE_TICKS
+        """At the end of each window: decide where the legs' positions should be."""
+        margin, aim, idle = self.arrivals.margin_ns(n), self.aim_ns[:n], self.least_into[:n]
+        known = self.started[:n] & (margin < NOTHING_NS // 2)
+        np.add(self.learnt[:n], 1, out=self.learnt[:n], where=known)
+        np.maximum(self.spread[:n], self.most_into[:n] - idle, out=self.spread[:n], where=known)
+        regular = self.learnt[:n] >= np.where(self.spread[:n] > 0, LONG_WINDOWS, LEARN_WINDOWS)
+        shed = np.where(known & regular & (idle >= self.corrections.least), idle, 0)
+        wish = np.where(margin >= aim, shed, 0)
+        rows = np.flatnonzero(known & (margin >= aim + TICK_NS))
+        if len(rows):
+            wish[rows] += self._spare_ticks(rows, margin[rows]) * self.tick_ts
+        short = known & (margin < aim // 2) & (self.arrivals.wait_ns[:n] + TICK_NS <= self.max_ns[:n])
+        np.copyto(wish, idle - self.tick_ts, where=short)
+        self.corrections.set(wish)
+        self._cut(n)
         np.maximum(self.ahead[:n] - 1, 0, out=self.ahead[:n])
-        np.copyto(self.aim_ns[:n], self.least_ns[:n], where=self.ahead[:n] == 0)
-        self.low_ns[:n] = TICK_NS * 1000
+        np.copyto(aim, self.least_ns[:n], where=self.ahead[:n] == 0)
+        self.arrivals.close_part(n)
+
+    def _cut(self, n: int) -> None:
+        """Legs that wait longer than they may, after a jump that was none, are moved ahead whatever is lost by that."""
+        over = self.arrivals.wait_ns[:n] - self.max_ns[:n]
+        rows = np.flatnonzero(self.started[:n] & (over > TICK_NS))
+        if len(rows):
+            self.move(rows, (over[rows] // TICK_NS).astype(np.int64) * self.tick_ts)
+            self.cut += rows.tolist()
+
+    def _spare_ticks(self, rows: Rows, margin: NDArray[np.int64]) -> Rows:
+        """(k,): how many ticks these legs' packets, whose least margins are known, came too early."""
+        into = np.maximum(self.most_into[rows], self.least_into[rows] + self.spread[rows])
+        into_ns = into * TICK_NS // self.tick_ts
+        young = self.learnt[rows] < PARTS  # then margins of before are not known, but can not have been less than this
+        margin = np.where(young, np.minimum(margin, self.arrivals.least_ns(rows) - into_ns), margin)
+        usual = self.arrivals.longest_ns[rows] - into_ns - self.arrivals.jitter_ns(rows)
+        spare: Rows = np.maximum((np.minimum(margin, usual) - self.aim_ns[rows]) // TICK_NS, 0)
+        return spare
 
     def depth_ms(self, row: int) -> float:
         """How long packets of this leg have been waiting, smoothed."""
-        return float(self.wait_ns[row]) / 1e6 if self.started[row] else 0.0
+        return float(self.arrivals.wait_ns[row]) / 1e6 if self.started[row] else 0.0
+
+    def moved_ms(self, row: int) -> tuple[float, float]:
+        """How much of this leg's media time was left out, and how much was added, in all."""
+        return float(self.dropped[row]) * 20 / self.tick_ts, float(self.added[row]) * 20 / self.tick_ts

@@ -30,7 +30,12 @@ class Link:
         self._random = np.random.default_rng(seed)
         self._flying: list[tuple[int, int, bytes]] = []
         self._count = 0
+        self._held_ns = (0, 0)
         self.lost = 0
+
+    def hold(self, from_ns: int, until_ns: int) -> None:
+        """Nothing arrives in this time; what would have, comes at its end, all at once."""
+        self._held_ns = (from_ns, until_ns)
 
     def send(self, datagram: bytes, now_ns: int) -> None:
         """Put a datagram on the link."""
@@ -40,9 +45,10 @@ class Link:
             return
         delay_ms = c.delay_ms + c.jitter_ms * chance[1] + (c.reorder_ms if chance[2] < c.reorder else 0.0)
         for copy in range(1 + (chance[3] < c.duplicate)):
-            heapq.heappush(
-                self._flying, (now_ns + int((delay_ms + copy * c.duplicate_ms) * 1e6), self._count, datagram)
-            )
+            arrival_ns = now_ns + int((delay_ms + copy * c.duplicate_ms) * 1e6)
+            if self._held_ns[0] <= arrival_ns < self._held_ns[1]:
+                arrival_ns = self._held_ns[1]
+            heapq.heappush(self._flying, (arrival_ns, self._count, datagram))
             self._count += 1
 
     def arrived(self, until_ns: int) -> list[tuple[int, bytes]]:

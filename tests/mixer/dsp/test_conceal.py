@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from pesq import pesq
 
-from mixer.dsp.conceal import HISTORY_MS, conceal, join
+from mixer.dsp.conceal import HISTORY_MS, conceal, join, patch
 from tests.mixer.dsp.speech import speech
 
 RATES = pytest.mark.parametrize("rate", [8000, 16000, 24000, 48000])
@@ -21,11 +21,11 @@ def play(signals: np.ndarray, lost: np.ndarray, rate: int) -> np.ndarray:
         frame = frames[:, i].copy()
         if (gone := lost[:, i]).any():
             made, periods = np.full((gone.sum(), samples), np.nan, np.float32), period[gone]
-            conceal(history[gone], missed[gone], periods, rate, made)
+            conceal(history[gone], missed[gone] * samples, periods, rate, made)
             frame[gone], period[gone] = made, periods
         if (back := ~lost[:, i] & (missed > 0)).any():
             joined = frame[back]
-            join(history[back], missed[back], period[back], rate, joined)
+            join(history[back], missed[back] * samples, period[back], rate, joined)
             frame[back] = joined
         missed = np.where(lost[:, i], missed + 1, 0)
         history = np.concatenate([history[:, samples:], frame], axis=1)
@@ -162,8 +162,35 @@ def test_the_period_found_is_the_pitch_or_a_multiple():
 
 def test_a_row_that_fell_silent_without_concealment_can_join():
     frames = np.full((1, 160), 1000, np.float32)
-    join(np.zeros((1, 480), np.float32), np.array([9]), np.zeros(1, np.int32), 8000, frames)
+    join(np.zeros((1, 480), np.float32), np.array([1440]), np.zeros(1, np.int32), 8000, frames)
     assert 0 < frames[0, 0] < 20 and (frames[0, 32:] == 1000).all()
+
+
+@RATES
+@pytest.mark.parametrize("hole_ms", [(0, 10), (10, 20), (5, 15)])
+def test_hole_inside_a_frame_is_made_up_and_nothing_else_is_touched(rate, hole_ms):
+    sound = tone(200, rate).astype(np.float32)
+    ms, at = rate // 1000, 20 * rate // 50
+    frames = sound[at : at + 20 * ms].copy()[np.newaxis]
+    begin, end = hole_ms[0] * ms, hole_ms[1] * ms
+    frames[0, begin:end] = 0
+    patch(sound[np.newaxis, at - 60 * ms : at], np.zeros(1, int), np.zeros(1, np.int32), rate, frames,
+          np.array([[begin, end]]))  # fmt: skip
+    whole = sound[at : at + 20 * ms]
+    assert np.array_equal(frames[0, :begin], whole[:begin])
+    assert snr_db(whole, frames[0]) > 25
+    assert np.array_equal(frames[0, end + 4 * ms + 1 :], whole[end + 4 * ms + 1 :])
+
+
+def test_hole_that_follows_a_loss_goes_on_with_its_fade():
+    sound = tone(200, 8000).astype(np.float32)
+    history, period, made = sound[np.newaxis, 1600:2080], np.zeros(1, np.int32), np.zeros((1, 160), np.float32)
+    conceal(history, np.zeros(1, int), period, 8000, made)
+    later = np.concatenate([history[:, 160:], made], axis=1)
+    frames = sound[np.newaxis, 2240:2400].copy()
+    patch(later, np.array([160]), period, 8000, frames, np.array([[0, 80]]))
+    assert frames[0, :70].std() == pytest.approx(sound.std() * 0.7, rel=0.1)
+    assert np.array_equal(frames[0, 113:], sound[2353:2400])
 
 
 def test_no_rows_are_fine():
