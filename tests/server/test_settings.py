@@ -92,6 +92,16 @@ WRONG = [
     ("RELAY_PORT", "0"),
     ("WEBHOOK_SCHEDULE", "soon"),
     ("WEBHOOK_SCHEDULE", "1,-2"),
+    ("RECORDINGS_URL", "recordings"),
+    ("RECORDINGS_URL", "https://example.org/recordings"),
+    ("RECORDINGS_URL", "nosuch://bucket"),
+    ("RECORDINGS_URL", "simplecache::s3://bucket"),
+    ("RECORDINGS_URL", "s3://bucket?endpoint=x"),
+    ("RECORDINGS_URL", "ftp://anna:the-marker@example.org/recordings"),
+    ("RECORDINGS_RETENTION_DAYS", "-1"),
+    ("RECORDINGS_MAX_BYTES", "plenty"),
+    ("RECORDINGS_MAX_BYTES", "50XB"),
+    ("RECORDINGS_MAX_BYTES", "-1"),
     ("HOST", ""),
     ("DEV", "perhaps"),
 ]
@@ -195,3 +205,29 @@ def test_dev_mode_allows_private_urls_unless_told_otherwise(monkeypatch: pytest.
 def test_allowed_networks_are_networks(value: object) -> None:
     said = problems({"dev": True, "allow_private_urls": value})
     assert said.startswith("PARLEY_ALLOW_PRIVATE_URLS: write true, false, or networks such as 10.1.2.0/24")
+
+
+@pytest.mark.parametrize(
+    ("given", "count"),
+    [
+        ("0", 0),
+        ("1234", 1234),
+        ("1 kB", 1000),
+        ("50GB", 50 * 10**9),
+        ("50gb", 50 * 10**9),
+        ("1.5TB", 15 * 10**11),
+        ("2MiB", 2 << 20),
+        ("7B", 7),
+    ],
+)
+def test_sizes_are_bytes_or_have_a_unit(monkeypatch: pytest.MonkeyPatch, given: str, count: int) -> None:
+    monkeypatch.setenv("PARLEY_RECORDINGS_MAX_BYTES", given)
+    assert Settings(dev=True).recordings_max_bytes == count
+
+
+def test_recordings_are_in_the_data_folder_and_their_copies_where_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PARLEY_RECORDINGS_URL", "file:///mnt/recordings/")
+    settings = Settings(dev=True, data_dir=Path("/srv/parley"))
+    assert settings.recordings_dir == Path("/srv/parley/recordings")
+    assert settings.recordings_url == "file:///mnt/recordings"
+    assert (settings.recordings_retention_days, settings.recordings_max_bytes) == (0, 0)
