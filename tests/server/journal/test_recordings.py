@@ -16,7 +16,7 @@ from server.conference.commands import (
     StopRecording,
 )
 from server.conference.recordings import PauseBehavior, RecordingPlan, RecordingResult, RecordingState
-from server.journal import Journal, SequenceConflict
+from server.journal import Journal, SequenceConflict, recordings
 from server.recordings.model import RecordingRow
 from tests.recording.making import record, recorder_in
 from tests.server.journal.recorder import Recorded
@@ -198,3 +198,17 @@ async def test_a_recording_outlives_the_events_of_its_conference(journal: Journa
     assert await journal.prune(1e9, 10) == 1
     assert await journal.load("team") is None
     assert (await row(journal)).status is RecordingState.COMPLETED
+
+
+async def test_events_that_are_taken_back_take_their_changes_of_rows_with_them(journal: Journal) -> None:
+    recorded = await going_on(journal)
+    before = recorded.conference
+    await recorded.do(PauseRecording("rec-1"))
+    await recorded.do(RecordingFinished("rec-1", DONE))
+    await recorded.do(StartRecording(RecordingPlan("rec-2", URL)))
+    await journal._write(lambda connection: recordings.take_back(connection, "team", before))
+    assert (await row(journal)).status is RecordingState.IN_PROGRESS
+    assert (await row(journal)).duration_s is None
+    assert await journal.recording("rec-2") is None
+    await journal._write(lambda connection: recordings.take_back(connection, "team", None))
+    assert await journal.recording("rec-1") is None
