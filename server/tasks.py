@@ -7,6 +7,7 @@ what a task does, and when it should end, is the business of whoever spawns it.
 
 import asyncio
 from collections.abc import Coroutine
+from contextvars import Context
 from typing import Any, TypeVar
 
 import structlog
@@ -17,7 +18,9 @@ T = TypeVar("T")
 class Tasks:
     """A group of background tasks that end together."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, apart: bool = False) -> None:
+        """`apart`: tasks serve everybody, so that their log lines name no request, whoever happened to spawn them."""
+        self._apart = apart
         self._tasks: set[asyncio.Task[Any]] = set()
 
     def __len__(self) -> int:
@@ -25,7 +28,8 @@ class Tasks:
 
     def spawn(self, coro: Coroutine[Any, Any, T], name: str) -> asyncio.Task[T]:
         """Start `coro` in the background; `name` says in the log which task failed."""
-        task = asyncio.create_task(coro, name=name)  # noqa: TID251
+        context = Context() if self._apart else None
+        task = asyncio.create_task(coro, name=name, context=context)  # noqa: TID251
         self._tasks.add(task)
         task.add_done_callback(self._ended)
         return task

@@ -87,7 +87,7 @@ class Sender:
         self._clock = clock
         self._waits_s = waits_s
         self._chance = chance
-        self._tasks = Tasks()
+        self._tasks = Tasks(apart=True)
         self._attempts = Attempts(client, Signer(secret), clock.now)
         self._heads = Batcher(self._load, self._tasks, "webhook-heads", _PLACED_AT_ONCE)
         self._settle = Batcher(self._commit, self._tasks, "webhook-outcomes", _MOST_SETTLED)

@@ -1,6 +1,8 @@
 import asyncio
+from typing import Any
 
 import pytest
+import structlog
 from structlog.testing import capture_logs
 
 from server.tasks import Tasks
@@ -75,3 +77,15 @@ async def test_finish_goes_on_when_its_caller_is_cancelled() -> None:
     await asyncio.wait_for(done.wait(), 1)
     assert await tasks.finish(work(), "again") == 7
     assert len(tasks) == 0
+
+
+async def test_tasks_that_stand_apart_know_nothing_of_the_request_that_spawned_them() -> None:
+    with structlog.contextvars.bound_contextvars(request_id="r-1"):
+        near = Tasks().spawn(_bound(), "near")
+        apart = Tasks(apart=True).spawn(_bound(), "apart")
+    assert await near == {"request_id": "r-1"}
+    assert await apart == {}
+
+
+async def _bound() -> dict[str, Any]:
+    return structlog.contextvars.get_contextvars()
