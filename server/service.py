@@ -17,6 +17,7 @@ from server import service_events as logged
 from server import service_history as history
 from server import service_recording_requests as recordings
 from server.calls.addresses import LOOPBACK
+from server.calls.lobby import NAME as LOBBY
 from server.calls.lobby import Lobby
 from server.calls.model import Call, CallState
 from server.calls.registry import Calls
@@ -28,6 +29,7 @@ from server.conference.wire import Origin
 from server.errors import ParleyError
 from server.journal import Journal
 from server.live_events import Only
+from server.mixer_config import mixer_config
 from server.mixers.ports import MediaPorts
 from server.mixers.supervisor import Mixers
 from server.recordings.shelf import Sound
@@ -69,6 +71,7 @@ class Service:
             mixers,
             calls,
             tasks,
+            mixer_config(settings, LOBBY),
             media_timeout_s=settings.media_timeout_s,
             monotonic=clock.monotonic,
             on_news=lambda news: self._news.from_lobby(news),

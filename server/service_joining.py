@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 import structlog
 
-from mixer.protocol import MixerConfig, Playout
+from mixer.protocol import Playout
 from server.calls import legs
 from server.calls.model import Call, CallState
 from server.conference import directives
@@ -19,6 +19,7 @@ from server.conference.events import Event
 from server.conference.model import BeepMode, Conference, EndReason, LeftReason, Participant
 from server.conference.recordings import RecordingPlan
 from server.errors import ParleyError
+from server.mixer_config import mixer_config
 from server.mixers.errors import LaunchFailed, MixerGone, MixerRefused
 from server.mixers.handle import MixerHandle, News
 from server.mixers.ports import MediaSocket
@@ -219,7 +220,9 @@ class Joining:
             self._on_death(conference_id, status)
 
         try:
-            return await self._context.mixers.launch(MixerConfig(name=conference_id), on_report, on_exit)
+            return await self._context.mixers.launch(
+                mixer_config(self._context.settings, conference_id), on_report, on_exit
+            )
         except LaunchFailed as error:
             raise ParleyError("mixer_unavailable", f"no mixer could be started: {error}") from error
 

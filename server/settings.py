@@ -6,20 +6,17 @@ setting *does* is decided where it is used; `docs/settings.md` tells users.
 
 import difflib
 import os
-import re
 import tomllib
 from collections.abc import Mapping
-from ipaddress import AddressValueError, IPv4Address, ip_address
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self
-from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 from pydantic_settings.sources import InitSettingsSource
 
-from server.conference.names import check_region
-from server.conference.refusals import Refusal
+from server import setting_values as values
 from server.keys import ApiKey, parse_api_keys
 from server.urls.allowance import Allowance, parse_allowance
 
@@ -27,8 +24,6 @@ PREFIX: Final = "PARLEY_"
 CLIENT_NAMES: Final = {"PARLEY_API_KEY"}
 """For callers of the server; a shell that has them set may start one too."""
 MAX_PARTICIPANTS: Final = 100_000
-
-_SIZE: Final = re.compile(r"([0-9]+(?:\.[0-9]+)?) *(?:([kmgt])?(i)?b)?", re.IGNORECASE)
 
 LATER: Final = ("relay_port", "tls_cert", "tls_key")
 """Settings whose feature is not in this version: accepted and checked, then answered with a warning."""
@@ -42,124 +37,6 @@ class SettingsError(Exception):
         self.problems = problems
 
 
-class PortRange(tuple[int, int]):
-    """First and last UDP port for media, both included."""
-
-    __slots__ = ()
-
-    @property
-    def first(self) -> int:
-        """The lowest port."""
-        return self[0]
-
-    @property
-    def last(self) -> int:
-        """The highest port."""
-        return self[1]
-
-
-def _port_range(value: object) -> object:
-    if not isinstance(value, str):
-        return value
-    first, dash, last = value.partition("-")
-    if not (dash and first.strip().isdigit() and last.strip().isdigit()):
-        raise ValueError("write a range of ports, such as 20000-21999")
-    return PortRange((int(first), int(last)))
-
-
-def _check_port_range(ports: tuple[int, int]) -> PortRange:
-    first, last = ports
-    if not 1024 <= first <= last <= 65535:
-        raise ValueError("both ports must be 1024 to 65535, the first not above the last")
-    if first % 2 and first == last:
-        raise ValueError("the range must hold an even port, as RTP ports are even")
-    return PortRange(ports)
-
-
-def _media_ip(value: object) -> object:
-    try:
-        address = IPv4Address(str(value))
-    except AddressValueError as error:
-        raise ValueError("write an IPv4 address, such as 203.0.113.7") from error
-    if address.is_unspecified or address.is_multicast:
-        raise ValueError("this address cannot be called back; write the one that callers reach this machine by")
-    return str(address)
-
-
-def _networks(value: object) -> object:
-    if not isinstance(value, (bool, str, list, tuple)):
-        raise ValueError("write true, false, or networks such as 10.1.2.0/24")
-    allowance = parse_allowance(value if isinstance(value, (bool, str)) else [str(name) for name in value])
-    return tuple(map(str, allowance.networks)) or allowance.everything
-
-
-def _schedule(value: object) -> object:
-    parts = value.split(",") if isinstance(value, str) else value
-    if not isinstance(parts, (list, tuple)):
-        raise ValueError("write seconds separated by commas, such as 5,30,120")
-    try:
-        seconds = tuple(float(part) for part in parts)
-    except (TypeError, ValueError) as error:
-        raise ValueError("write seconds separated by commas, such as 5,30,120") from error
-    if not seconds or min(seconds) < 0:
-        raise ValueError("write at least one number of seconds, none below 0")
-    return seconds
-
-
-def _database_url(value: SecretStr) -> SecretStr:
-    # Only here, as most commands need no database, and its library takes long to load.
-    from server.journal.database import parse_url
-    from server.journal.errors import JournalUnavailable
-
-    try:
-        parse_url(value.get_secret_value())
-    except JournalUnavailable as error:
-        raise ValueError(str(error)) from None
-    return value
-
-
-def _public_url(value: str) -> str:
-    parts = urlsplit(value)
-    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment:
-        raise ValueError("write the address by which others reach the API, such as https://parley.example.org")
-    return value.rstrip("/")
-
-
-def _size(value: object) -> object:
-    if not isinstance(value, str):
-        return value
-    matched = _SIZE.fullmatch(value.strip())
-    if matched is None:
-        raise ValueError("write a number of bytes, such as 50000000000, 50GB or 50GiB")
-    number, prefix, binary = matched.groups()
-    return round(float(number) * (1024 if binary else 1000) ** (" kmgt".index(prefix.lower()) if prefix else 0))
-
-
-def _storage_url(value: str) -> str:
-    parts = urlsplit(value)
-    if not parts.scheme or "::" in value or parts.query or parts.fragment:
-        raise ValueError("write the address of a folder, such as s3://bucket/recordings or file:///mnt/recordings")
-    if parts.scheme in {"http", "https"}:
-        raise ValueError("nothing can be kept at an http address; write one such as s3://bucket/recordings")
-    if parts.password is not None:
-        raise ValueError("give credentials in the environment of the storage, such as AWS_ACCESS_KEY_ID, not in here")
-    import fsspec  # a fifth of a second that only this setting costs
-
-    try:
-        fsspec.get_filesystem_class(parts.scheme)
-    except (ImportError, ValueError) as error:
-        raise ValueError(f"{parts.scheme}:// cannot be used here: {error}") from error
-    return value.rstrip("/")
-
-
-def _region(value: str) -> str:
-    try:
-        check_region(value)
-    except Refusal as refusal:
-        raise ValueError(refusal.detail.partition(": ")[2]) from refusal
-    return value
-
-
 class Settings(BaseSettings):
     """All settings. Field `x` is the environment variable `PARLEY_X` and the TOML key `x`."""
 
@@ -170,43 +47,43 @@ class Settings(BaseSettings):
     host: str = Field("127.0.0.1", description="Address the HTTP API listens on.", min_length=1)
     port: int = Field(8080, ge=0, le=65535, description="TCP port of the HTTP API; 0 takes any free one.")
     data_dir: Path = Field(Path("data"), description="Folder of the database and the recordings.")
-    database_url: Annotated[SecretStr, AfterValidator(_database_url)] | None = Field(
+    database_url: Annotated[SecretStr, AfterValidator(values.database_url)] | None = Field(
         None, description="Database of the events; unset: an SQLite file in the data folder."
     )
     api_keys: Annotated[tuple[ApiKey, ...], NoDecode, BeforeValidator(parse_api_keys)] = Field(
         (), description="API keys, comma-separated, each `id:secret`."
     )
-    media_ip: Annotated[str, BeforeValidator(_media_ip)] | None = Field(
+    media_ip: Annotated[str, BeforeValidator(values.media_ip)] | None = Field(
         None, description="Address put in media answers; unset: the one facing the far end."
     )
-    rtp_ports: Annotated[tuple[int, int], NoDecode, BeforeValidator(_port_range), AfterValidator(_check_port_range)] = (
-        Field(PortRange((20000, 21999)), description="UDP ports for media, first-last.")
-    )
-    allow_private_urls: Annotated[bool | tuple[str, ...], NoDecode, BeforeValidator(_networks)] = Field(
+    rtp_ports: Annotated[
+        tuple[int, int], NoDecode, BeforeValidator(values.port_range), AfterValidator(values.check_port_range)
+    ] = Field(values.PortRange((20000, 21999)), description="UDP ports for media, first-last.")
+    allow_private_urls: Annotated[bool | tuple[str, ...], NoDecode, BeforeValidator(values.networks)] = Field(
         False, description="Let URLs of users lead to private addresses: true, false, or networks."
     )
     signing_secret: SecretStr | None = Field(
         None, min_length=8, description="Secret that signs webhooks; unset: one is made and kept in the data folder."
     )
-    webhook_schedule: Annotated[tuple[float, ...], NoDecode, BeforeValidator(_schedule)] | None = Field(
+    webhook_schedule: Annotated[tuple[float, ...], NoDecode, BeforeValidator(values.schedule)] | None = Field(
         None, description="Seconds from one webhook attempt to the next, comma-separated."
     )
     events_retention_days: float = Field(
         90, ge=0, le=36_500, description="Days after which ended conferences are forgotten; 0: never."
     )
-    recordings_url: Annotated[str, AfterValidator(_storage_url)] | None = Field(
+    recordings_url: Annotated[str, AfterValidator(values.storage_url)] | None = Field(
         None, description="Where recordings are copied to, such as s3://bucket/recordings."
     )
     recordings_retention_days: float = Field(
         0, ge=0, le=36_500, description="Days after which recordings are removed from this machine; 0: never."
     )
-    recordings_max_bytes: Annotated[int, BeforeValidator(_size)] = Field(
+    recordings_max_bytes: Annotated[int, BeforeValidator(values.size)] = Field(
         0, ge=0, description="What recordings may take on this machine, such as 50GB; the oldest go. 0: any."
     )
-    public_url: Annotated[str, AfterValidator(_public_url)] | None = Field(
+    public_url: Annotated[str, AfterValidator(values.public_url)] | None = Field(
         None, description="Address of the API in links that webhooks and answers hold."
     )
-    region: Annotated[str, AfterValidator(_region)] | None = Field(None, description="Region told in answers.")
+    region: Annotated[str, AfterValidator(values.region)] | None = Field(None, description="Region told in answers.")
     min_participants_to_start: int = Field(
         1, ge=1, le=MAX_PARTICIPANTS, description="Participants a conference waits for before it starts."
     )
@@ -216,6 +93,8 @@ class Settings(BaseSettings):
     media_timeout_s: float = Field(
         60, ge=0, le=86_400, description="Hang up a call after so long without RTP and RTCP; 0: never."
     )
+    mixer_opus_bitrate: int = Field(64_000, ge=6_000, le=510_000, description="Bits a second of Opus sent, a stream.")
+    mixer_opus_complexity: int = Field(0, ge=0, le=10, description="Work that Opus encoding may take, 0 to 10.")
     drain_deadline_s: float = Field(
         3600, ge=0, le=604_800, description="How long a draining server waits for its conferences to end."
     )

@@ -35,16 +35,18 @@ class Lobby:
         mixers: Mixers,
         calls: Calls,
         tasks: Tasks,
+        config: MixerConfig,
         *,
         media_timeout_s: float,
         monotonic: Callable[[], float],
         on_news: Callable[[News], None],
         on_lost: Callable[[Call], None],
     ) -> None:
-        """`on_lost` is told of a call that no mixer wants; it is not in the lobby any more."""
+        """`config` is what its mixer is told at birth. `on_lost` is told of a call that no mixer wants; it is not in the lobby any more."""
         self._mixers = mixers
         self._calls = calls
         self._tasks = tasks
+        self._config = config
         self._media_timeout_s = media_timeout_s
         self._monotonic = monotonic
         self._on_news = on_news
@@ -66,7 +68,7 @@ class Lobby:
     async def start(self) -> None:
         """Launch the lobby's mixer; raises `LaunchFailed`."""
         self._placed.clear()
-        self._mixer = await self._mixers.launch(MixerConfig(name=NAME), self._on_report, self._on_exit)
+        self._mixer = await self._mixers.launch(self._config, self._on_report, self._on_exit)
 
     async def admit(self, call: Call) -> None:
         """Take a call in; raise `ParleyError` (mixer_unavailable) if it cannot be."""

@@ -87,6 +87,8 @@ WRONG = [
     ("MEDIA_TIMEOUT_S", "-1"),
     ("MEDIA_TIMEOUT_S", "nan"),
     ("DRAIN_DEADLINE_S", "inf"),
+    ("MIXER_OPUS_BITRATE", "5999"),
+    ("MIXER_OPUS_COMPLEXITY", "11"),
     ("LOG_FORMAT", "xml"),
     ("LOG_LEVEL", "loud"),
     ("RELAY_PORT", "0"),

@@ -41,8 +41,9 @@ def rate_of(leg: dict[str, Any]) -> int:
 class FakeMixer:
     """One mixer. `legs` holds the arguments of `add_leg`, with later updates in place."""
 
-    def __init__(self, name: str, on_report: OnReport, on_exit: OnExit) -> None:
-        self.name = name
+    def __init__(self, config: MixerConfig, on_report: OnReport, on_exit: OnExit) -> None:
+        self.config = config
+        self.name = config.name
         self.alive = True
         self.sockets: dict[int, MediaSocket] = {}
         self.legs: dict[str, dict[str, Any]] = {}
@@ -254,7 +255,7 @@ class FakeMixers:
     async def launch(self, config: MixerConfig, on_report: OnReport, on_exit: OnExit) -> MixerHandle:
         if self.fail_launches:
             raise LaunchFailed("the test wants it so")
-        mixer = FakeMixer(config.name, on_report, on_exit)
+        mixer = FakeMixer(config, on_report, on_exit)
         self.prepare(mixer)
         self.launched.append(mixer)
         return cast(MixerHandle, mixer)

@@ -1,0 +1,16 @@
+"""What the settings say to every mixer at its birth, a conference's or the lobby's.
+
+What a mixer does with it is the mixer's; which of the cores it gets is decided when it is launched.
+"""
+
+from mixer.protocol import MixerConfig
+from server.settings import Settings
+
+
+def mixer_config(settings: Settings, name: str) -> MixerConfig:
+    """Return the birth message of a mixer called `name`: a conference id, or `lobby`."""
+    return MixerConfig(
+        name=name,
+        opus_bitrate=settings.mixer_opus_bitrate,
+        opus_complexity=settings.mixer_opus_complexity,
+    )

@@ -1,0 +1,22 @@
+"""Settings of mixers: every mixer hears of them, and one that is not set changes nothing."""
+
+from pathlib import Path
+
+from mixer.protocol import MixerConfig
+from server.mixer_config import mixer_config
+from tests.support.api import serving, settings_for
+
+
+def test_a_mixer_is_told_its_own_defaults_unless_something_is_set(tmp_path: Path) -> None:
+    assert mixer_config(settings_for(tmp_path), "conf") == MixerConfig("conf")
+
+
+async def test_the_lobby_and_every_conference_are_told_the_settings(tmp_path: Path) -> None:
+    values = {"mixer_opus_bitrate": 24_000, "mixer_opus_complexity": 5}
+    async with serving(tmp_path, **values) as api:
+        joined = await api.enter("x")
+        configs = {mixer.name: mixer.config for mixer in api.mixers.launched}
+        assert configs.keys() == {"lobby", joined["conference_id"]}
+        for name, config in configs.items():
+            assert config == mixer_config(settings_for(tmp_path, **values), name)
+            assert (config.opus_bitrate, config.opus_complexity) == (24_000, 5)
