@@ -6,6 +6,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,16 +24,21 @@ def free_port(kind: socket.SocketKind = socket.SOCK_STREAM) -> int:
 
 
 class LiveServer:
-    """One run of `python -m server --dev`, with settings in the environment."""
+    """One run of `python -m server --dev`, with settings in the environment.
 
-    def __init__(self, folder: Path, **settings: str) -> None:
+    `within`: a command that becomes the one which is appended to it, after it has changed what the server sees.
+    """
+
+    def __init__(self, folder: Path, *, within: Sequence[str] = (), **settings: str) -> None:
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.log = folder / "server.log"
+        self.data = folder / "data"
+        self._within = within
         clean = {name: value for name, value in os.environ.items() if not name.startswith("PARLEY_")}
         self._environment = clean | {
             "PARLEY_PORT": str(self.port),
-            "PARLEY_DATA_DIR": str(folder / "data"),
+            "PARLEY_DATA_DIR": str(self.data),
             "PARLEY_RTP_PORTS": "24000-25999",
             **settings,
         }
@@ -42,7 +48,7 @@ class LiveServer:
     def start(self, patience_s: float = 30) -> "LiveServer":
         """Start and wait until `/readyz` says so."""
         with self.log.open("ab") as log:
-            command = [sys.executable, "-m", "server", "--dev"]
+            command = [*self._within, sys.executable, "-m", "server", "--dev"]
             self.process = subprocess.Popen(command, env=self._environment, stdout=log, stderr=log)
         for _ in range(int(patience_s / 0.05)):
             assert self.process.poll() is None, self.log.read_text()
