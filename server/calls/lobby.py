@@ -42,7 +42,10 @@ class Lobby:
         on_news: Callable[[News], None],
         on_lost: Callable[[Call], None],
     ) -> None:
-        """`config` is what its mixer is told at birth. `on_lost` is told of a call that no mixer wants; it is not in the lobby any more."""
+        """`config` is what its mixer is told at birth.
+
+        `on_lost` is told of a call that no mixer wants; it is not in the lobby any more.
+        """
         self._mixers = mixers
         self._calls = calls
         self._tasks = tasks

@@ -1,6 +1,7 @@
 """Settings of mixers: every mixer hears of them, and one that is not set changes nothing."""
 
 from pathlib import Path
+from typing import Any
 
 from mixer.protocol import MixerConfig
 from server.mixer_config import mixer_config
@@ -12,7 +13,7 @@ def test_a_mixer_is_told_its_own_defaults_unless_something_is_set(tmp_path: Path
 
 
 async def test_the_lobby_and_every_conference_are_told_the_settings(tmp_path: Path) -> None:
-    values = {"mixer_opus_bitrate": 24_000, "mixer_opus_complexity": 5}
+    values: dict[str, Any] = {"mixer_opus_bitrate": 24_000, "mixer_opus_complexity": 5}
     async with serving(tmp_path, **values) as api:
         joined = await api.enter("x")
         configs = {mixer.name: mixer.config for mixer in api.mixers.launched}

@@ -7,6 +7,7 @@ from typing import cast
 
 import pytest
 
+from mixer.protocol import MixerConfig
 from server.mixers.errors import MixerGone
 from server.mixers.handle import MixerHandle
 from server.mixers.lending import LentClips
@@ -24,7 +25,7 @@ def clip() -> Iterator[Clip]:
 
 
 def lender() -> tuple[FakeMixer, LentClips, Tasks]:
-    mixer, tasks = FakeMixer("conf_1", lambda *_: None, lambda *_: None), Tasks()
+    mixer, tasks = FakeMixer(MixerConfig("conf_1"), lambda *_: None, lambda *_: None), Tasks()
     return mixer, LentClips(cast(MixerHandle, mixer), tasks), tasks
 
 
