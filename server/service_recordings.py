@@ -7,6 +7,7 @@ the server starts. What a recording is made of while it goes on is `service_reco
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Final, TypeVar
 
@@ -81,7 +82,8 @@ class Recordings:
     async def recovered(self, conference_id: str, recording_id: str, manifest: Manifest | None) -> None:
         """Tell of a recording of which only now is known what came of it; None: nothing is left of it."""
         await self._keep(recording_id, manifest)
-        result = LOST if manifest is None else result_of(manifest)
+        # Its recorder may have finished it in peace after the server had gone: nobody was told then, either.
+        result = LOST if manifest is None else replace(result_of(manifest), recovered=True)
         await self._tell(conference_id, recording_id, result)
 
     async def _keep(self, recording_id: str, manifest: Manifest | None) -> None:

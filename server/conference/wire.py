@@ -25,7 +25,7 @@ from server.conference.events import (
     RecordingStopped,
     RecordingStopping,
 )
-from server.conference.model import Announcement, Conference, Participant
+from server.conference.model import Announcement, Conference, EndReason, Participant
 from server.conference.recordings import Recording, RecordingState
 
 EVENT_TYPE: Final = "calling.conference"
@@ -166,5 +166,7 @@ def _about_end(conference: Conference, event: ConferenceEnded) -> dict[str, Any]
         about["recording_id"] = recording.recording_id
         if recording.result is None or recording.result.state is not RecordingState.ABSENT:
             about["recording_url"] = recording.plan.url
-        about |= _result(recording, event.at)
+        # Nobody knows when a server that was killed stopped recording, until its files are looked at.
+        if recording.result is not None or event.reason is not EndReason.SERVER_RESTARTED:
+            about |= _result(recording, event.at)
     return about

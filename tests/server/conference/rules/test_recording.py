@@ -13,6 +13,7 @@ from server.conference.commands import (
     StartRecording,
     StopRecording,
 )
+from server.conference.model import EndReason
 from server.conference.recordings import PauseBehavior, RecordingPlan, RecordingResult, RecordingState
 from tests.server.conference.rules.support import refused, waiting
 from tests.server.conference.scenario import Scenario, started
@@ -128,6 +129,13 @@ def test_4_8_6_the_end_of_the_conference_ends_it_and_its_result_may_follow() -> 
     assert "recording_file_size" not in end
     assert scenario.do(RecordingFinished("rec-1", DONE)) == ["record-stop"]
     assert refused(scenario, StartRecording(PLAN)) == "conference_ended"
+
+
+def test_4_8_6_how_long_it_was_when_the_server_was_killed_is_not_guessed() -> None:
+    scenario = recording()
+    scenario.do(End(EndReason.SERVER_RESTARTED))
+    assert scenario.params()["recording_id"] == "rec-1"
+    assert "recording_duration" not in scenario.params()
 
 
 def test_4_8_6_a_result_that_is_known_in_time_stands_in_the_end() -> None:
