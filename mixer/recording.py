@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mixer.columns import grown
-from mixer.dsp.limiter import limit
+from mixer.dsp.limiter import NOW, limit, unity
 from mixer.dsp.mix import RateMix
 from mixer.dsp.speech import SILENCE_DBOV
 from mixer.formats.base import FormatTable, Rows
@@ -47,7 +47,7 @@ class Recording:
         self._track = np.full(legs.capacity, NO_TRACK, np.int64)
         """Index of each leg's track, by row."""
         self._was_audible = legs.audible.copy()
-        self._gain = np.ones(1, np.float32)
+        self._gains = unity(1)
         self._rooms: dict[int, NDArray[np.float32]] = {}
         self._voices: dict[int, NDArray[np.float32]] = {}
         """Memory of plans, by the table's number."""
@@ -140,14 +140,14 @@ class Recording:
 
     def _room(self, total: NDArray[np.float32], rate: int) -> NDArray[np.float32] | None:
         """The total limited and rounded, (samples,); None if there is nothing to hear."""
-        gain = self._gain
-        if gain[0] == 1 and not total.any():
+        gains = self._gains
+        if gains[0, NOW] == 1 and not total.any():
             return None
         room = self._rooms.get(rate)
         if room is None:
             room = self._rooms[rate] = np.zeros(len(total), np.float32)
         np.copyto(room, total)
-        limit(room[np.newaxis], gain, rate)
+        limit(room[np.newaxis], gains, rate)
         np.rint(room, out=room)
         return room
 

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from mixer.clips import NOTHING, Clips, Programs
 from mixer.columns import grown
 from mixer.dsp.levels import dbov
-from mixer.dsp.limiter import limit
+from mixer.dsp.limiter import limit, unity
 from mixer.dsp.ramp import apply_gain
 from mixer.dsp.speech import SILENCE_DBOV, SpeechDetector
 from mixer.formats.asides import Asides
@@ -101,9 +101,9 @@ class FormatTable(ABC):
         "contributes",
         "duplicates",
         "concealed",
-        "limiter_gain",
+        "limiter_gains",
     )
-    """One number per row; they grow together."""
+    """What there is for each row; they grow together."""
 
     def __init__(self, capacity: int, clips: Clips, sample_rate: int, rtp_step: int, playout: Playout) -> None:
         self.sample_rate = sample_rate
@@ -126,8 +126,8 @@ class FormatTable(ABC):
         self.concealed = np.zeros(capacity, np.int64)
         self.malformed = 0
         """Payloads that are not this format."""
-        self.limiter_gain = np.ones(capacity, np.float32)
-        self.shared_limiter_gain = np.ones(1, np.float32)
+        self.limiter_gains = unity(capacity)
+        self.shared_limiter_gains = unity(1)
         self.shared_pcm = np.zeros((1, self.samples), np.int16)
         self.clips = clips
         self.programs = Programs(capacity, clips, sample_rate, self.samples)
@@ -158,7 +158,7 @@ class FormatTable(ABC):
         self.live[row], self.leg_rows[row], self.hears[row] = True, leg_row, hears
         self.gain[row] = self.gain_before[row] = gain
         self.duplicates[row] = self.concealed[row] = 0
-        self.limiter_gain[row] = 1.0
+        self.limiter_gains[row] = 1.0
         self.playout.open(row, bounds.margin_ms, bounds.max_ms)
         self.programs.stop(row)
         self.speech.reset(row)
@@ -266,7 +266,7 @@ class FormatTable(ABC):
         """The mix of all who say nothing themselves, into `shared_pcm`."""
         mix = self._mix[:1]
         mix[0] = total
-        limit(mix, self.shared_limiter_gain, self.sample_rate)
+        limit(mix, self.shared_limiter_gains, self.sample_rate)
         np.rint(mix, out=mix)
         np.copyto(self.shared_pcm, mix, casting="unsafe")
 
@@ -275,9 +275,9 @@ class FormatTable(ABC):
         k, n = len(own), self.n
         mix, pcm = self._mix[:k], self.pcm[:k]
         everyone = k == n
-        gains = self.limiter_gain[:k] if everyone else self.limiter_gain[own]
+        gains = self.limiter_gains[:k] if everyone else self.limiter_gains[own]
         if not everyone:  # whoever changes from the shared mix to one of his own goes on at the gain he heard last
-            self.limiter_gain[:n] = self.shared_limiter_gain
+            self.limiter_gains[:n] = self.shared_limiter_gains
         if not k:
             return pcm
         said = self.said[:k] if everyone else self.said[own]
@@ -288,9 +288,9 @@ class FormatTable(ABC):
         self.asides.apply(mix, own)
         limit(mix, gains, self.sample_rate)
         if everyone:
-            self.shared_limiter_gain[0] = gains.min(initial=1)
+            self.shared_limiter_gains[0] = gains.min(axis=0)
         else:
-            self.limiter_gain[own] = gains
+            self.limiter_gains[own] = gains
         np.rint(mix, out=mix)
         np.copyto(pcm, mix, casting="unsafe")
         return pcm

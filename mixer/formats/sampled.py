@@ -299,7 +299,7 @@ class SampledTable(FormatTable):
 
     def sole_payload(self, row: int) -> NDArray[np.uint8] | None:
         """See FormatTable: only an untouched frame at unity gain passes through bit by bit."""
-        if self._whole[row] and self.untouched[row] and self.shared_limiter_gain[0] == 1:
+        if self._whole[row] and self.untouched[row] and self.shared_limiter_gains.min() == 1:
             payload: NDArray[np.uint8] = self.received[row]
             return payload
         return None
