@@ -32,12 +32,12 @@ from recording.catalog import (
 )
 from recording.catalog.manifest import FILE_NAME as MANIFEST
 from recording.feed import TICKS_PER_SECOND, FeedError, FeedReader, Frame, Mark
-from recording.recorder import Recorder
+from recording.recorder import FLUSH_TICKS, Recorder
 
 NICENESS: Final = 5
 WAIT_MS: Final = 50
-RECORDS: Final = 64
-"""Taken at a time, so that a backlog does not keep the disk from being synced."""
+RECORDS: Final = FLUSH_TICKS
+"""Taken at a time, so that a backlog is written as it is taken: what is taken and not written dies with us."""
 COMMANDS: Final = 64
 PROGRESS_S: Final = 1.0
 PATIENCE_S: Final = 1.0

@@ -30,6 +30,8 @@ Sound = npt.NDArray[np.int16]
 
 FLUSH_S: Final = 0.2
 """How long sound waits to be written: what a killed recorder loses."""
+FLUSH_TICKS: Final = 10
+"""As much sound does not wait longer: after a stall, a moment brings seconds of it."""
 SYNC_S: Final = 1.0
 """How often all of it is made durable: what a machine without power loses."""
 
@@ -62,6 +64,7 @@ class Recorder:
         self._by_index: dict[tuple[int, int], CaptureWriter] = {}
         """Of tracks, by the mixer's index and the rate."""
         self._flushed_s = self._synced_s = float("-inf")
+        self._flushed_tick = -1
         self._folder_changed = False
         self._part: PartFolder | None = None
         self._journal: Journal | None = None
@@ -125,12 +128,14 @@ class Recorder:
             self._tell({"tick": tick, "gap": ticks, "reason": reason})
 
     def sync(self, now: float) -> None:
-        """Call about every 50 ms; `now`: monotonic seconds. Writes what waits for 200 ms, and makes it all durable
-        every second.
+        """Call about every 50 ms, and after every `FLUSH_TICKS` frames; `now`: monotonic seconds. Writes what waits
+        for 200 ms, or is so much, and makes it all durable every second.
         """
-        if self.failed is not None or self._part is None or self._journal is None or now - self._flushed_s < FLUSH_S:
+        if self.failed is not None or self._part is None or self._journal is None:
             return
-        self._flushed_s = now
+        if now - self._flushed_s < FLUSH_S and self.last_tick - self._flushed_tick < FLUSH_TICKS:
+            return
+        self._flushed_s, self._flushed_tick = now, self.last_tick
         try:
             self._flush()
             if now - self._synced_s < SYNC_S:
@@ -153,6 +158,8 @@ class Recorder:
         """
         if self.failed is None and not self.stopped:
             self.last_tick = max(self.last_tick, min(last_tick, MOST_TICKS - 1))
+        if self._resumes and self.failed is None:
+            self._tell_resumed(self.last_tick + 1)
         try:
             if self.failed is None:
                 self._flush()
@@ -205,12 +212,12 @@ class Recorder:
         self._resumes = True
 
     def _tell_resumed(self, tick: int) -> None:
-        """The first tick since: all between is lost."""
+        """The first tick since, or the end if none came: all between is lost that was not in a pause."""
         self._resumes = False
-        lost = max(0, self._story.timeline.place(tick) - self._kept_places)
+        timeline, first = self._story.timeline, self._framed_tick + 1
+        lost = max(0, timeline.place(tick) - self._kept_places - timeline.silent_ticks(first, tick))
         self._tell({"resumed": lost, "unix": self._unix_now()})
         if lost:
-            first = self._framed_tick + 1
             self._tell({"tick": first, "gap": tick - first, "reason": "recorder"})
 
     def _add_mix(self, place: int, rate: int, sound: Sound) -> None:

@@ -58,13 +58,20 @@ class Timeline:
             place += skipped_ticks(pause, pause.until_tick)
         return place
 
+    def silent_ticks(self, from_tick: int, until_tick: int) -> int:
+        """How many of these ticks are in pauses that take their time."""
+        silent = (pause for pause in self.pauses if pause.behavior == "silence")
+        return sum(_overlap(pause, from_tick, until_tick) for pause in silent)
+
     def _not_before(self, tick: int) -> int:
         return max(tick, self.pauses[-1].until_tick or 0) if self.pauses else tick
 
 
 def skipped_ticks(pause: PausedTicks, before_tick: int) -> int:
     """How many ticks a pause cut out before `before_tick`."""
-    if pause.behavior == "silence":
-        return 0
-    until = before_tick if pause.until_tick is None else min(before_tick, pause.until_tick)
-    return max(0, until - pause.from_tick)
+    return 0 if pause.behavior == "silence" else _overlap(pause, 0, before_tick)
+
+
+def _overlap(pause: PausedTicks, from_tick: int, until_tick: int) -> int:
+    until = until_tick if pause.until_tick is None else min(until_tick, pause.until_tick)
+    return max(0, until - max(from_tick, pause.from_tick))

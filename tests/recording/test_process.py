@@ -327,18 +327,22 @@ def test_progress_is_told_about_every_second(world: World) -> None:
     assert progress[-1].bytes_written > 10_000
 
 
+def killed_after(world: World, steps: int) -> None:
+    """Let a recorder take so many turns, and leave it as a killed one is left: nothing is flushed any more."""
+    reader = FeedReader(world.fd)
+    recorder = Recorder(world.directory, world.config, lambda: world.unix_s)
+    process = Process(world.recorders_end, reader, recorder, world.config, world.now, WAIT_MS)
+    for _ in range(steps):
+        process._once(True)
+    # Its hold on the folder is gone as a dead process's is.
+    recorder._close()
+    reader.close()
+
+
 def test_a_recorder_goes_on_with_what_a_killed_one_left(world: World) -> None:
     world.write(100)
-    first = FeedReader(world.fd)
-    recorder = Recorder(world.directory, world.config, lambda: world.unix_s)
-    killed = Process(world.recorders_end, first, recorder, world.config, world.now, WAIT_MS)
     world.step_s = 0.3
-    killed._once(True)
-    killed._once(True)
-    killed._once(True)
-    # Nothing of it is flushed or closed any more, but its hold on the folder is gone as a dead process's is.
-    recorder._close()
-    first.close()
+    killed_after(world, 3)
     world.write(60)
     world.close_feed()
     world.server.send(dump(Finish("stopped")))
@@ -349,6 +353,39 @@ def test_a_recorder_goes_on_with_what_a_killed_one_left(world: World) -> None:
     assert manifest.recovered
     assert [track.call_id for track in manifest.files.tracks] == ["a"]
     assert manifest.lost_ms < 1000
+
+
+@pytest.mark.parametrize("steps", [1, 2, 7, 12])
+def test_a_backlog_is_written_as_it_is_taken(world: World, steps: int) -> None:
+    """After a stall a recorder reads much in a moment; killed then, it loses no more than at any other time."""
+    world.write(600)
+    world.step_s = 0.000_01
+    killed_after(world, steps)
+    world.close_feed()
+    world.server.send(dump(Finish("stopped")))
+    world.step_s = 0.02
+    world.record()
+    manifest = world.manifest()
+    assert (manifest.duration_s, manifest.recovered) == (12.0, True)
+    assert manifest.lost_ms <= 400
+
+
+def test_what_is_lost_at_the_end_is_told(world: World) -> None:
+    """A recorder that died with the last of the sound in its hands leaves the next one nothing to read."""
+    world.write(35)
+    world.step_s = 0.000_01
+    killed_after(world, 2)
+    first = FeedReader(world.fd)
+    first.read(1000)
+    first.close()
+    world.close_feed()
+    world.server.send(dump(Finish("stopped")))
+    world.step_s = 0.02
+    world.record()
+    manifest = world.manifest()
+    assert (manifest.duration_s, manifest.recovered) == (0.7, True)
+    assert 300 <= manifest.lost_ms <= 700
+    assert [(gap.reason, round(gap.at_s + gap.duration_s, 2)) for gap in manifest.gaps] == [("recorder", 0.7)]
 
 
 def test_run_owns_its_descriptors_and_refuses_what_is_no_feed_or_config(tmp_path: Path) -> None:

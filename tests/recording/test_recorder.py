@@ -166,6 +166,16 @@ def test_a_recorder_goes_on_where_a_killed_one_left_off(tmp_path: Path) -> None:
         assert np.array_equal(decoded(folder / name)[1][0], expected)
 
 
+def test_a_pause_in_which_a_recorder_died_is_no_loss(tmp_path: Path) -> None:
+    first = recorder_in(tmp_path)
+    record(first, range(50))
+    first.mark(50, {"pause": "silence"})
+    first.sync(9.0)
+    first._close()
+    manifest = recorder_in(tmp_path, recording_id=first._config.recording_id).finish("stopped", 149)
+    assert (manifest.recovered, manifest.lost_ms, manifest.gaps, manifest.duration_s) == (True, 0, (), 3.0)
+
+
 def test_a_folder_with_a_living_recorder_is_left_to_it(tmp_path: Path) -> None:
     config = config_in(tmp_path)
     first = Recorder(tmp_path, config, lambda: STARTED)

@@ -19,6 +19,17 @@ def test_time_goes_on_in_silence_and_stands_still_in_a_skip() -> None:
     assert [timeline.tick_at(place) for place in (5, 29, 30, 31, 40)] == [5, 29, 40, 41, 50]
 
 
+def test_pauses_that_take_their_time_are_counted_within_bounds() -> None:
+    timeline = Timeline()
+    timeline.pause(10, "silence")
+    timeline.resume(20)
+    timeline.pause(30, "skip")
+    timeline.resume(40)
+    timeline.pause(50, "silence")
+    spans = [(0, 60), (15, 17), (19, 55), (20, 50), (60, 70), (55, 52)]
+    assert [timeline.silent_ticks(*span) for span in spans] == [20, 2, 6, 0, 10, 0]
+
+
 def test_a_pause_within_a_pause_takes_its_place() -> None:
     timeline = Timeline()
     timeline.pause(10, "skip")
