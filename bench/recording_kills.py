@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
+from itertools import repeat
 from pathlib import Path
 from typing import Final
 
@@ -58,7 +59,7 @@ def plan(
     dice = random.Random(seed)
     never_s = longest_s + 1
     server_at_s = dice.uniform(longest_s - 1, longest_s)
-    victims: list[Victim] = ["recorder"] * recorders + ["mixer"] * mixers
+    victims: tuple[Victim, ...] = (*repeat[Victim]("recorder", recorders), *repeat[Victim]("mixer", mixers))
     kills = []
     for victim in victims:
         at_s = dice.uniform(0.3, longest_s - 1)

@@ -40,22 +40,22 @@ class Count:
 
     heard_ms: int
     """How much of it."""
-    shifts_ms: tuple[int, ...]
-    """By how much each second begins later than the first one that is there whole would have it."""
+    shifts_ms: dict[int, int]
+    """By how much each second that is there whole begins later than the first of them would have it."""
 
     @property
     def in_place(self) -> bool:
         """Whether no second is further off than a jitter buffer may have put it: nothing is cut out or put in."""
-        return all(abs(shift) <= MOST_SHIFT_MS for shift in self.shifts_ms)
+        return all(abs(shift) <= MOST_SHIFT_MS for shift in self.shifts_ms.values())
 
 
 def count(pcm: Pcm, rate: int) -> Count:
-    """Look at a sound of less than 24 counted seconds. Where a second's beginning is missing, its end tells."""
+    """Look at a sound of less than 24 counted seconds."""
     seconds = seconds_in(pcm, rate)
     places = []
     for second in range(seconds.max(initial=-1) + 1):
         frames = np.flatnonzero(seconds == second)
         if len(frames) >= _PER_SECOND - 2:
             places.append((second, int(frames[0])))
-    shifts = tuple((at - places[0][1] - (second - places[0][0]) * _PER_SECOND) * FRAME_MS for second, at in places)
+    shifts = {second: (at - places[0][1] - (second - places[0][0]) * _PER_SECOND) * FRAME_MS for second, at in places}
     return Count(int(np.count_nonzero(seconds >= 0)) * FRAME_MS, shifts)
