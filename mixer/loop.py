@@ -114,6 +114,8 @@ class Loop:
         mixer, intake = self.mixer, self.mixer.intake
         dropped = {reason: count for reason, count in intake.dropped.items() if count}
         dropped |= mixer.malformed()
+        if overflow := self.transport.overflow():
+            dropped["overflow"] = overflow
         times = mixer.times
         self.control.send(
             Heartbeat(

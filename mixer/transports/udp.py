@@ -23,6 +23,7 @@ from mixer.transports.libc import (
     SCM_TIMESTAMPNS,
     address_of,
     ffi,
+    kernel_drops,
     libc,
 )
 
@@ -34,6 +35,8 @@ SINGLE_SOCKET_SHARE = 16
 class _Socket:
     socket: socket.socket
     shared: bool
+    dropped_before: int = 0
+    """The kernel's count of its drops when last looked at; the socket may have had another mixer before."""
     first: int = 0
     """Where its messages begin in the send table."""
     count: int = 0
@@ -90,6 +93,7 @@ class UdpTransport:
         self._free: list[int] = []
         self._poll = select.epoll()
         self._singles = 0
+        self._overflow = 0
         self._receiver: _Receiver | None = None
         self._messages = np.zeros(0, MESSAGE)
         self._iov = np.zeros((0, 2), IOVEC)
@@ -104,6 +108,7 @@ class UdpTransport:
             lent.socket.detach()
             raise ValueError("no UDP socket over IPv4")
         lent.socket.setblocking(False)
+        lent.dropped_before = kernel_drops(lent.socket)
         index = self._free.pop() if self._free else len(self._sockets)
         self._sockets[index] = lent
         self._by_fd[fd] = index
@@ -115,6 +120,7 @@ class UdpTransport:
     def release(self, index: int) -> None:
         """See `Transport.release`."""
         lent = self._sockets.pop(index)
+        self._count_drops(lent)
         fd = lent.socket.fileno()
         if not lent.shared:
             self._poll.unregister(fd)
@@ -235,6 +241,17 @@ class UdpTransport:
         except OSError:
             return False
         return True
+
+    def overflow(self) -> int:
+        """Datagrams that found a lent socket's buffer full, since the transport was made; a system call a socket."""
+        for lent in self._sockets.values():
+            self._count_drops(lent)
+        return self._overflow
+
+    def _count_drops(self, lent: _Socket) -> None:
+        now = kernel_drops(lent.socket)
+        self._overflow += (now - lent.dropped_before) % (1 << 32)
+        lent.dropped_before = now
 
     def close(self) -> None:
         """See `Transport.close`."""

@@ -198,3 +198,41 @@ def test_only_udp_sockets_are_taken_and_others_stay_the_callers(transport: UdpTr
         one.send(b"still open")
         assert other.recv(100) == b"still open"
     assert lend(transport, True)[0] == 0  # no index was used up
+
+
+def fill(address: tuple[str, int], count: int) -> None:
+    with bound() as peer:
+        for _ in range(count):
+            peer.sendto(bytes(1000), address)
+
+
+def tiny() -> socket.socket:
+    made = bound()
+    made.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1)  # the kernel makes it the least it has
+    return made
+
+
+@pytest.mark.parametrize("shared", [True, False])
+def test_what_finds_the_buffer_full_is_counted_even_if_nothing_follows(transport: UdpTransport, shared: bool) -> None:
+    roomy, address = tiny(), lend(transport, shared)[1]
+    fill(address, 3)
+    assert transport.overflow() == 0
+    full = roomy.getsockname()
+    index = transport.lend(1, roomy.detach(), shared)
+    fill(full, 40)
+    lost = transport.overflow()
+    batch = Batch(64)
+    transport.receive(batch, clock.monotonic_ns(), 4)
+    assert lost == 3 + 40 - batch.n
+    assert 0 < lost < 40
+    assert transport.overflow() == lost
+    fill(full, 40)
+    transport.release(index)
+    assert transport.overflow() > lost  # what was lost until the end counts, though the socket is gone
+
+
+def test_what_a_socket_lost_before_it_was_lent_is_not_counted(transport: UdpTransport) -> None:
+    sock = tiny()
+    fill(sock.getsockname(), 40)
+    transport.lend(1, sock.detach(), False)
+    assert transport.overflow() == 0
