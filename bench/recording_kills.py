@@ -15,7 +15,6 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from itertools import repeat
 from pathlib import Path
 from typing import Final
 
@@ -59,12 +58,13 @@ def plan(
     dice = random.Random(seed)
     never_s = longest_s + 1
     server_at_s = dice.uniform(longest_s - 1, longest_s)
-    victims: tuple[Victim, ...] = (*repeat[Victim]("recorder", recorders), *repeat[Victim]("mixer", mixers))
+    victims: dict[Victim, int] = {"recorder": recorders, "mixer": mixers}
     kills = []
-    for victim in victims:
-        at_s = dice.uniform(0.3, longest_s - 1)
-        publishes = victim == "recorder" and dice.random() < 0.3
-        kills.append(Kill(victim, at_s, at_s - dice.uniform(0, 0.3) if publishes else never_s))
+    for victim, count in victims.items():
+        for _ in range(count):
+            at_s = dice.uniform(0.3, longest_s - 1)
+            publishes = victim == "recorder" and dice.random() < 0.3
+            kills.append(Kill(victim, at_s, at_s - dice.uniform(0, 0.3) if publishes else never_s))
     # Nobody touches this one before the server dies.
     kills.append(Kill(None, 0, never_s))
     return Round(tuple(kills), server_at_s, everything)
