@@ -10,7 +10,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, Final
 
-from bench import janus, machine, rows, table, waiting
+from bench import janus, machine, rows, table, waiting, webhooks
 from bench.compare import PAIRS, Pair, compare
 from bench.target import Server, ServerError
 from server.caller.errors import CallerError
@@ -23,6 +23,7 @@ _ONCE: Final[dict[str, Callable[[Server, float], dict[str, Any]]]] = {
     "start": lambda server, seconds: dict(rows.measure_starts(server)),
     "idle": lambda server, seconds: dict(rows.measure_idle(server)),
     "waiting": waiting.measure_waiting,
+    **webhooks.MEASURED,
 }
 """What is measured besides the rows of the table."""
 
@@ -134,6 +135,8 @@ def show(report: dict[str, Any]) -> None:
         print(f"new conference, join to answer: {took}")
     if "waiting" in report:
         print(waiting.describe(report["waiting"]))
+    for line in webhooks.describe(report):
+        print(line)
     if idle := report.get("idle"):
         print(
             f"idle: {idle['cpu_percent']:.2f} % of a core; private memory {idle['mixer_private_mib']:.1f} MiB a mixer"

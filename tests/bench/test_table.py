@@ -58,7 +58,8 @@ def test_a_report_is_written_under_its_date_and_commit(tmp_path: Path) -> None:
 
 def test_everything_is_measured_unless_names_say_otherwise() -> None:
     everything = chosen(None, quick=False)
-    assert (everything.once, everything.rows, everything.pairs) == (["start", "idle", "waiting"], list(ROWS), [])
+    once = ["start", "idle", "waiting", "journal", "deliveries", "hanging", "told"]
+    assert (everything.once, everything.rows, everything.pairs) == (once, list(ROWS), [])
     assert chosen(None, quick=False, beside=True).pairs == list(PAIRS)
 
 
