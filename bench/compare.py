@@ -2,6 +2,7 @@
 
 import tempfile
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Final
@@ -14,13 +15,19 @@ from bench.target import Server, ServerError
 from mixer.protocol import MixerConfig
 from server.caller.errors import CallerError
 from server.loadtest.joining import join_all
+from server.loadtest.load import Load
 from server.loadtest.process import GeneratorError, GeneratorProcess
+from server.loadtest.voices import TICKS_PER_S
 
 _DEFAULTS: Final[dict[str, Any]] = {field.name: field.default for field in fields(MixerConfig)}
 PARLEY_BITRATE: Final = int(_DEFAULTS["opus_bitrate"])
 PARLEY_CODING: Final = f"low delay, complexity {_DEFAULTS['opus_complexity']}, {PARLEY_BITRATE // 1000} kbit/s"
 LEAST_COMPLEXITY: Final = 1
 """Janus takes no 0."""
+STEADY_TRIES: Final = 30
+STEADY_WITHIN: Final = 0.05
+"""Two packets more or less in a second are how it happens to fall."""
+DELIVERED: Final = 0.99
 PACKET_MS: Final = 20.0
 """What is said waits so long for its packet to be full: mouth to ear is that and the added delay."""
 
@@ -78,8 +85,15 @@ def _pair(server: Server, janus: Janus, pair: Pair, seconds: float, cores: Cores
         "row": pair.name,
         "parley": parley | {"coding": ours},
         "janus": other | {"coding": theirs},
-        "ratio": other["cpu_ms_per_participant_s"] / max(parley["cpu_ms_per_participant_s"], 1e-6),
+        "ratio": ratio(parley, other),
     }
+
+
+def ratio(parley: dict[str, Any], other: dict[str, Any]) -> float | None:
+    """Their CPU over ours; None if either did not do the work."""
+    if min(parley["delivered"], other["delivered"]) < DELIVERED:
+        return None
+    return float(other["cpu_ms_per_participant_s"] / max(parley["cpu_ms_per_participant_s"], 1e-6))
 
 
 def _side(measured: dict[str, Any]) -> dict[str, Any]:
@@ -96,6 +110,25 @@ def _side(measured: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+def pace(seen: dict[str, Any], load: Load, seconds: float) -> float:
+    """Packets a participant got each tick: 1, unless the server makes up for time it has lost, or is stuck."""
+    return float(seen["packets_received"] / (load.participants * round(seconds * TICKS_PER_S)))
+
+
+def wait_until_steady(load: Load, measure: Callable[[float], dict[str, Any]]) -> None:
+    """A Janus that fell behind while everyone joined mixes faster than real time afterwards, at a higher price.
+
+    Raises:
+        JanusError: it does not come to rest.
+    """
+    last = 0.0
+    for _ in range(STEADY_TRIES):
+        last = pace(measure(1.0), load, 1.0)
+        if abs(last - 1) <= STEADY_WITHIN:
+            return
+    raise JanusError(f"Janus sends {last:.2f} packets a tick instead of one, so it is not measured")
+
+
 def measure_janus(janus: Janus, pair: Pair, seconds: float, cores: Cores) -> dict[str, Any]:
     """What `rows.measure` does, with a room of Janus."""
     load = pair.row.load
@@ -110,9 +143,12 @@ def measure_janus(janus: Janus, pair: Pair, seconds: float, cores: Cores) -> dic
             for _ in join_all(load, generator, room.join, in_flight=1):
                 pass
             time.sleep(SETTLE_S)
+            wait_until_steady(load, generator.measure)
             seen = generator.measure(seconds, read, read)
         finally:
             room.close()
+    if abs(pace(seen, load, seconds) - 1) > STEADY_WITHIN:
+        raise JanusError(f"Janus sent {pace(seen, load, seconds):.2f} packets a tick instead of one")
     (from_s, before_s), (to_s, after_s) = readings
     cpu = (after_s - before_s) * 1000 / (load.participants * (to_s - from_s))
     return {"participants": load.participants, "cpu_ms_per_participant_s": {"total": cpu}, **seen}

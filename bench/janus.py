@@ -28,6 +28,8 @@ MISSING: Final = (
 READY_WITHIN_S: Final = 15.0
 _ANSWER_WITHIN_S: Final = 10.0
 _STOP_WITHIN_S: Final = 10.0
+_ROOM_READY_S: Final = 0.5
+"""A mixer's thread that is not waiting yet misses that the first participant came, and then mixes nothing for ever."""
 _RTP_PORTS: Final = "36000-39999"
 _PLUGIN: Final = "libjanus_audiobridge.so"
 _TRANSPORT: Final = "libjanus_pfunix.so"
@@ -237,6 +239,7 @@ class Room:
             allow_rtp_participants=True,
             audiolevel_ext=False,
         )
+        time.sleep(_ROOM_READY_S)
 
     def _message(self, handle: int, **body: Any) -> dict[str, Any]:
         answer = self._janus._ask("message", handle_id=handle, body=body)

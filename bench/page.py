@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from bench.compare import PACKET_MS
+from bench.compare import DELIVERED, LEAST_COMPLEXITY, PACKET_MS
 from bench.table import remarks
 from bench.targets import findings
 from server.loadtest.voices import OPUS_BITRATE
@@ -39,7 +39,7 @@ _REPRODUCE: Final = """\
 ## Do it yourself
 
 ```sh
-make bench ARGS="--seconds 60 --compare janus"   # all rows; about an hour
+make bench ARGS="--seconds 60 --compare janus"   # all rows; about three quarters of an hour
 make bench ARGS="--quick"                        # up to 100 participants, 3 s each
 make bench ARGS="--rows 'opus-*' --seconds 10"   # some rows; --list prints their names
 .venv/bin/python -m bench.page RESULTS.json      # make this page of a run's file
@@ -102,14 +102,15 @@ def _places(value: float) -> int:
 def _rows(report: dict[str, Any]) -> Iterator[str]:
     yield (
         "## One core\n\n"
-        "A row's name says the codec, how many talk, and how many are in the conference; or, as in `80x2`, how many "
-        "conferences there\nare, of how many who all talk."
+        "A row's name says the codec, how many talk, and how many are in the conference; or, as in `80x2`, how many\n"
+        "conferences there are, of how many who all talk."
     )
     good = [row for row in report["rows"] if "error" not in row]
-    yield _table(
-        ("row", "CPU ms", "of a core", "work ms", "lateness ms", "late ticks", "delivered", "added delay ms"),
-        [_row(row) for row in good],
-    )
+    if good:
+        yield _table(
+            ("row", "CPU ms", "of a core", "work ms", "lateness ms", "late ticks", "delivered", "added delay ms"),
+            [_row(row) for row in good],
+        )
     said = [f"* {remark.splitlines()[0]}" for row in report["rows"] for remark in remarks(row)]
     if said:
         yield "\n".join(said)
@@ -138,10 +139,13 @@ def _beside(compared: dict[str, Any] | None) -> Iterator[str]:
 ## Beside Janus
 
 Janus {compared["janus"]} with its AudioBridge, from Debian's package: plain RTP participants in a room that mixes at
-the codec's rate, on the same core, under the same load, in the same run. Mouth to ear is the added delay and the
-{PACKET_MS:.0f} ms that a packet takes to fill. Each side has the libopus it comes with; talkers send Opus of
-{OPUS_BITRATE // 1000} kbit/s. A side that needs all of its core is cut short by it: it would take more, were there
-more. In the row `-alike` Janus encodes at Parley's bitrate and the least complexity it takes, which is 1."""
+the codec's rate, on the same core, under the same load, in the same run.
+
+* Mouth to ear is the added delay and the {PACKET_MS:.0f} ms that a packet takes to fill.
+* Each side has the libopus it comes with. Talkers send Opus of {OPUS_BITRATE // 1000} kbit/s.
+* In the row `-alike` Janus encodes at Parley's bitrate and the least complexity it takes, which is {LEAST_COMPLEXITY}.
+* Where either side delivered less than {100 * DELIVERED:.0f} %, no ratio is given.
+* A side that needs all of its core is cut short by it: it would take more, were there more."""
     rows = []
     for pair in compared["pairs"]:
         if "error" in pair:
@@ -157,7 +161,7 @@ more. In the row `-alike` Janus encodes at Parley's bitrate and the least comple
                     f"{100 * side['core']:.0f} %",
                     f"{100 * side['delivered']:.3f} %",
                     f"{_ms(side['mouth_to_ear_p50_ms'])}",
-                    f"**{pair['ratio']:.1f}**" if who == "janus" else "",
+                    _ratio(pair["ratio"]) if who == "janus" else "",
                 )
             )
     yield _table(("row", "", "encodes", "CPU ms", "of a core", "delivered", "mouth to ear ms", "Janus / Parley"), rows)
@@ -181,6 +185,10 @@ def _rest(report: dict[str, Any]) -> Iterator[str]:
     if said:
         yield "## Besides"
         yield "\n".join(said)
+
+
+def _ratio(value: float | None) -> str:
+    return "-" if value is None else f"**{value:.1f}**"
 
 
 def _ms(value: float | None) -> str:

@@ -54,7 +54,7 @@ def comparison(compared: dict[str, Any]) -> str:
         if "error" in pair:
             lines.append(f"{pair['row']}  failed: {pair['error'].splitlines()[0]}")
             continue
-        lines.append(f"{pair['row']}: Janus / Parley = {pair['ratio']:.1f}")
+        lines.append(f"{pair['row']}: Janus / Parley = {_number(pair['ratio'])}")
         lines += [f"  {who:<6}  {side_of(pair[who])}" for who in ("parley", "janus")]
     return "\n".join(lines)
 

@@ -58,8 +58,9 @@ def _delay_p95(result: Result) -> float | None:
     return value
 
 
-def _ratio(result: Result) -> float:
-    return float(result["ratio"])
+def _ratio(result: Result) -> float | None:
+    value: float | None = result["ratio"]
+    return value
 
 
 LARGE: Final = ("pcmu-all-2000", "opus-3-2000", "opus-all-150", "pcmu-80x2")

@@ -93,6 +93,8 @@ def test_two_servers_stand_under_each_other() -> None:
     pair = {"row": "janus-pcmu-all-200", "parley": side(0.3, 0.06), "janus": side(2.4, 0.48), "ratio": 8.0}
     failed = {"row": "janus-opus-3-100", "error": "JanusError: no\n  log"}
     text = comparison({"janus": "1.1.2", "pairs": [pair, failed]})
-    assert "janus-pcmu-all-200: Janus / Parley = 8.0" in text
+    assert "janus-pcmu-all-200: Janus / Parley = 8.00" in text
     assert "parley  0.300  6 %  99.990 %  41.00 ms  (G.711)" in text
+    idle = pair | {"ratio": None, "janus": side(0.1, 0.02) | {"mouth_to_ear_p50_ms": None, "delivered": 0.0}}
+    assert "Janus / Parley = -\n" in comparison({"janus": "1.1.2", "pairs": [idle]})
     assert text.splitlines()[-1] == "janus-opus-3-100  failed: JanusError: no"
