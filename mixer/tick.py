@@ -98,6 +98,7 @@ class Mixer:
         key = (form.codec, form.sample_rate)
         if key not in self._formats:
             table = self._make_table(form)
+            table.enhance(self.config.auto_gain, self.config.noise_suppression)
             number = self._next_table
             self._next_table += 1
             self.tables[number], self._formats[key] = table, number

@@ -83,7 +83,7 @@ class AutoGain:
 
     def _move(self, rows: NDArray[np.intp]) -> None:
         before = self._gain_db[rows]
-        wanted = np.clip(TARGET_DBOV - 10 * np.log10(self._power[rows]), -MOST_DB, MOST_DB)
+        wanted = TARGET_DBOV - 10 * np.log10(self._power[rows])
         aim = np.clip(np.clip(before, wanted - NEAR_DB, wanted + NEAR_DB), -MOST_DB, MOST_DB)
         after = before + np.clip(aim - before, -DOWN_DB, UP_DB)
         moved = rows[after != before]

@@ -5,7 +5,8 @@ left, lowest first; kernels work on the first `n` rows, of which `live` tells th
 and their packets are not sent.
 
 `frames` (rows, samples) float32 in int16 units is what each leg said in this tick as it came in; `said` is the same
-after its gain, what the others hear. Of a leg that says nothing (`contributes` False) both rows are zero.
+after noise suppression and gain, what the others hear. Of a leg that says nothing (`contributes` False) both rows are
+zero.
 """
 
 import heapq
@@ -17,11 +18,13 @@ from numpy.typing import NDArray
 
 from mixer.clips import NOTHING, Clips, Programs
 from mixer.columns import grown
+from mixer.dsp.autogain import AutoGain
 from mixer.dsp.levels import dbov
 from mixer.dsp.limiter import limit, unity
 from mixer.dsp.ramp import apply_gain
 from mixer.dsp.speech import SILENCE_DBOV, SpeechDetector
 from mixer.formats.asides import Asides
+from mixer.formats.denoising import Denoising
 from mixer.protocol import Playout as PlayoutBounds
 from mixer.receive.playout import NEVER, Playout
 from mixer.transports.base import Batch, Outgoing
@@ -132,6 +135,8 @@ class FormatTable(ABC):
         self.clips = clips
         self.programs = Programs(capacity, clips, sample_rate, self.samples)
         self.speech = SpeechDetector(capacity)
+        self.auto_gain: AutoGain | None = None
+        self.denoising: Denoising | None = None
         self.asides = Asides()
         self.ended: list[tuple[int, int]] = []
         """Legs whose program ended, and the clip it was."""
@@ -146,6 +151,14 @@ class FormatTable(ABC):
         self._gained = np.zeros((capacity, self.samples), np.float32)
         self._mix = np.zeros((capacity, self.samples), np.float32)
         self.pcm = np.zeros((capacity, self.samples), np.int16)
+
+    def enhance(self, auto_gain: bool, noise_suppression: str) -> None:
+        """Enhance voices on their way into the mix; `frames` stay as they are. To be called before there are legs.
+
+        `noise_suppression`: `off` or a level of `denoise.LEVELS`. Raises ImportError if its package is missing.
+        """
+        self.auto_gain = AutoGain(self.capacity) if auto_gain else None
+        self.denoising = None if noise_suppression == "off" else Denoising(self.sample_rate, noise_suppression)
 
     # ---- membership
 
@@ -162,6 +175,8 @@ class FormatTable(ABC):
         self.playout.open(row, bounds.margin_ms, bounds.max_ms)
         self.programs.stop(row)
         self.speech.reset(row)
+        if self.auto_gain is not None:
+            self.auto_gain.reset(row)
         return row
 
     def remove(self, row: int) -> None:
@@ -170,6 +185,8 @@ class FormatTable(ABC):
         self.gain[row] = self.gain_before[row] = 1.0  # so that an empty row is no reason to multiply
         self.history[:, row] = 0
         self.said[row] = 0
+        if self.denoising is not None:
+            self.denoising.forget(row)
         self.playout.restart(row)
         heapq.heappush(self._free, row)
         while self.n and not self.live[self.n - 1]:
@@ -213,6 +230,8 @@ class FormatTable(ABC):
         self.playout.grow(capacity)
         self.programs.grow(capacity)
         self.speech.grow(capacity)
+        if self.auto_gain is not None:
+            self.auto_gain.grow(capacity)
 
     # ---- the tick
 
@@ -234,17 +253,24 @@ class FormatTable(ABC):
         self.frames = self.history[self._turn]
 
     def add_to(self, total: NDArray[np.float32]) -> int:
-        """Apply gains and add what all legs said to `total` (samples,). Returns how many legs said something."""
+        """Enhance, apply gains and add what all legs said to `total` (samples,). Returns how many said something."""
         n = self.n
         gain, before = self.gain[:n], self.gain_before[:n]
+        if self.auto_gain is not None:
+            self.auto_gain.update(self.speech.level_dbov[:n], self.speech.speaking[:n])
+            gain = gain * self.auto_gain.gain[:n]
         self.contributes[:n] &= (gain != 0) | (before != 0)
         contributing = int(np.count_nonzero(self.contributes[:n]))
         self.said = self.frames
         if contributing:
             np.equal(gain, 1, out=self.untouched[:n])
             self.untouched[:n] &= before == 1
+            if self.denoising is not None:
+                self.untouched[:n] = False
             if not self.untouched[:n].all():
                 np.copyto(self._gained[:n], self.frames[:n])
+                if self.denoising is not None:
+                    self.denoising.apply(self.contributes[:n], self._gained[:n])
                 apply_gain(self._gained[:n], before, gain)
                 self.said = self._gained
             if contributing * FEW < n:

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import Field, TypeAdapter
 
 from mixer.protocol.reports import Refused
-from mixer.protocol.values import VERSION
+from mixer.protocol.values import VERSION, NoiseSuppression
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +19,10 @@ class MixerConfig:
     opus_complexity: int = 0
     skip_silent_above: int = 8
     """With more Opus legs than this, legs that say they are silent are not decoded."""
+    auto_gain: bool = False
+    """Voices are brought to one level."""
+    noise_suppression: NoiseSuppression = "off"
+    """How much steady noise is taken out of voices."""
 
 
 @dataclass(frozen=True, slots=True)

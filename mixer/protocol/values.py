@@ -7,6 +7,7 @@ VERSION: Final = 1
 TICK_MS: Final = 20
 
 Codec = Literal["pcmu", "pcma", "g722", "l16", "opus"]
+NoiseSuppression = Literal["off", "low", "medium", "high"]
 
 
 @dataclass(frozen=True, slots=True)
