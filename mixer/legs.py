@@ -14,6 +14,7 @@ from mixer.columns import grown
 from mixer.protocol import AddLeg
 from mixer.receive.learn import SourceLearner
 from mixer.rtp.dtmf import DtmfReceiver
+from mixer.rtp.far_end import FarEndLoss
 from mixer.rtp.reception import Reception
 from mixer.rtp.rtcp import SenderReport
 
@@ -78,6 +79,7 @@ class Legs:
         """When the next RTCP report is due."""
 
         self.reception = Reception(capacity)
+        self.far_end = FarEndLoss(capacity)
         self.call_ids: list[str] = [""] * capacity
         self.learners: list[SourceLearner | None] = [None] * capacity
         self.dtmf: list[DtmfReceiver | None] = [None] * capacity
@@ -133,6 +135,7 @@ class Legs:
         self.out_step[row] = step
         self.out_marker[row] = True
         self.out_packets[row] = self.out_bytes[row] = 0
+        self.far_end.reset(row)
         self.out_report_ns[row] = now_ns + 1_000_000_000 + going.ssrc % 4000 * 1_000_000  # spread over the period
 
     def remove(self, row: int) -> None:
@@ -152,6 +155,7 @@ class Legs:
             if isinstance(column, np.ndarray):
                 setattr(self, name, grown(column, capacity))
         self.reception.grow(capacity)
+        self.far_end.grow(capacity)
         more = capacity - self.capacity
         self.call_ids += [""] * more
         self.learners += [None] * more

@@ -7,12 +7,14 @@ from collections.abc import Callable
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mixer.legs import NO_SSRC, Legs
 from mixer.protocol import LegBye, Report
 from mixer.rtp.rtcp import (
     Bye,
     Packet,
+    ReceiverReport,
     ReportBlock,
     RtcpError,
     SenderInfo,
@@ -29,6 +31,7 @@ from mixer.transports.base import Transport
 PERIOD_NS: Final = 5_000_000_000
 A_TICK: Final = 16
 """Reports sent in one tick at most: 4 000 legs in the period."""
+_NO_ROWS: Final = np.zeros(0, np.int64)
 
 
 class RtcpReports:
@@ -36,6 +39,8 @@ class RtcpReports:
 
     def __init__(self, legs: Legs, transport: Transport, report: Callable[[Report], None]) -> None:
         self.legs, self.transport, self._report = legs, transport, report
+        self._fractions: dict[int, int] = {}
+        """The worst loss of our stream that each leg has reported since `judge`, of 256."""
 
     def receive(self, row: int, datagram: bytes, arrival_ns: int) -> str:
         """Take a compound from a leg's own address. Returns why it was dropped, or an empty string."""
@@ -46,9 +51,29 @@ class RtcpReports:
         for packet in packets:
             if isinstance(packet, SenderReport) and packet.ssrc == self.legs.in_ssrc[row]:
                 self.legs.sender_reports[row] = (packet, arrival_ns)
+            if isinstance(packet, SenderReport | ReceiverReport):
+                self._note_loss(row, packet.blocks)
         if self._ends(row, packets):
             self._report(LegBye(self.legs.call_ids[row]))
         return ""
+
+    def _note_loss(self, row: int, blocks: tuple[ReportBlock, ...]) -> None:
+        for block in blocks:
+            if block.ssrc == self.legs.out_ssrc[row]:
+                self._fractions[row] = max(block.fraction_lost, self._fractions.get(row, 0))
+
+    def forget(self, row: int) -> None:
+        """The leg is gone; another may get its row."""
+        self._fractions.pop(row, None)
+
+    def judge(self, now_ns: int) -> NDArray[np.int64]:
+        """Take all reports that have come since the last time; returns the rows that became lossy or ceased to be."""
+        if not self._fractions:
+            return _NO_ROWS
+        rows = np.fromiter(self._fractions, np.int64)
+        fractions = np.fromiter(self._fractions.values(), np.int64)
+        self._fractions.clear()
+        return self.legs.far_end.take(rows, fractions, now_ns)
 
     def _ends(self, row: int, packets: list[Packet]) -> bool:
         """A BYE for the leg's stream, or for any if it never sent one."""

@@ -89,7 +89,8 @@ class Mixer:
         row = self.legs.add(command, socket, source, number, now_ns)
         self._take_part(row, command)
         self.legs.level_extension[row] = command.level_extension_id or 0
-        self.legs.local[row] = table.add(row, _room_gain(command), command.hears, command.playout)
+        self.legs.local[row] = local = table.add(row, _room_gain(command), command.hears, command.playout)
+        table.audible[local] = self.legs.audible[row]
         self._dirty = True
         if self.recording is not None:
             self.recording.joined(row, command.call_id)
@@ -109,16 +110,13 @@ class Mixer:
         self.mix.use({table.sample_rate for table in self.tables.values()})
 
     def _make_table(self, form: MediaFormat) -> FormatTable:
-        config = self.config
         match form.codec, form.sample_rate:
             case (("pcmu" | "pcma"), 8000):
                 return G711Table(FIRST_ROWS, self.clips, form.codec == "pcmu")
             case "g722", 16000:
                 return G722Table(FIRST_ROWS, self.clips)
             case "opus", 48000:
-                return OpusTable(
-                    FIRST_ROWS, self.clips, config.opus_bitrate, config.opus_complexity, config.skip_silent_above
-                )
+                return OpusTable(FIRST_ROWS, self.clips, self.config)
             case "l16", 8000 | 16000 | 24000 | 48000:
                 return L16Table(FIRST_ROWS, self.clips, form.sample_rate)
         raise UnknownCodecError(f"{form.codec} at {form.sample_rate} Hz")
@@ -132,6 +130,7 @@ class Mixer:
         table = self.tables[number]
         table.remove(int(self.legs.local[row]))
         self.legs.remove(row)
+        self.rtcp.forget(row)
         if self.recording is not None:
             self.recording.left(call_id)
         self.sounds.forget_leg(call_id)
@@ -153,7 +152,7 @@ class Mixer:
         self._take_part(row, part)
         if self.recording is not None:
             self.recording.updated(row, whispered)
-        table.gain[local] = _room_gain(part)
+        table.gain[local], table.audible[local] = _room_gain(part), self.legs.audible[row]
         table.hears[local] = part.hears
         if part.hears:
             table.programs.stop(local)
@@ -298,6 +297,7 @@ class Mixer:
         self.intake.expire_digits(number)
         if number % WATCH_TICKS == 0:
             self._watch(now_ns)
+            self._protect(now_ns)
         if number % SECOND_TICKS == 0:
             self.legs.in_ssrc_changes.fill(0)
         if number % WINDOW_TICKS == WINDOW_TICKS - 1:
@@ -317,6 +317,13 @@ class Mixer:
         for row in np.flatnonzero(gone).tolist():
             legs.timed_out[row] = True
             self._report(LegTimedOut(legs.call_ids[row]))
+
+    def _protect(self, now_ns: int) -> None:
+        """Do something for legs whose far ends have begun to report loss, and no more for those that ceased to."""
+        legs = self.legs
+        for row in self.rtcp.judge(now_ns).tolist():
+            if self.config.protect_lossy:
+                self.tables[int(legs.table[row])].protect(int(legs.local[row]), bool(legs.far_end.lossy[row]))
 
     def skip(self, ticks: int) -> None:
         """Time was lost that cannot be made up: media time goes on without packets."""

@@ -150,7 +150,7 @@ class Encoder:
         error = FFI.new("int *")
         state = LIBOPUS.opus_encoder_create(sample_rate, 1, _APPLICATIONS[application], error)
         _check("opus_encoder_create", error[0])
-        self.sample_rate = sample_rate
+        self.sample_rate, self.application = sample_rate, application
         self._samples = sample_rate // 50
         self._state = FFI.gc(state, LIBOPUS.opus_encoder_destroy)
         self._set(_SET_BITRATE, bitrate)
@@ -180,6 +180,7 @@ class Encoder:
         if other.sample_rate != self.sample_rate:
             raise ValueError(f"an encoder at {self.sample_rate} Hz can't go on for one at {other.sample_rate} Hz")
         FFI.memmove(self._bytes(), other._bytes(), _ENCODER_BYTES)
+        self.application = other.application
 
     def reset(self) -> None:
         """Start a new stream with the same settings."""

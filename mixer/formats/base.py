@@ -98,6 +98,7 @@ class FormatTable(ABC):
         "live",
         "leg_rows",
         "hears",
+        "audible",
         "gain",
         "gain_before",
         "untouched",
@@ -120,6 +121,8 @@ class FormatTable(ABC):
         self.leg_rows = np.zeros(capacity, np.int64)
         """Rows of the mixer's own table."""
         self.hears = np.zeros(capacity, bool)
+        self.audible = np.zeros(capacity, bool)
+        """Somebody hears the leg, in the mix or beside it."""
         self.gain = np.zeros(capacity, np.float32)
         self.gain_before = np.zeros(capacity, np.float32)
         self.untouched = np.zeros(capacity, bool)
@@ -170,6 +173,7 @@ class FormatTable(ABC):
         self.n = max(self.n, row + 1)
         self.live[row], self.leg_rows[row], self.hears[row] = True, leg_row, hears
         self.gain[row] = self.gain_before[row] = gain
+        self.audible[row] = True
         self.duplicates[row] = self.concealed[row] = 0
         self.limiter_gains[row] = 1.0
         self.playout.open(row, bounds.margin_ms, bounds.max_ms)
@@ -198,6 +202,10 @@ class FormatTable(ABC):
         """The leg's stream began anew (another SSRC): forget what waits and what was heard."""
         self.playout.restart(row)
         self.history[:, row] = 0
+
+    def protect(self, row: int, lossy: bool) -> None:
+        """Packets to this leg get lost, or do so no more. Formats that can do something about it do."""
+        return
 
     def forget_clip(self, number: int) -> None:
         """A clip is returned: it is played to nobody any more."""

@@ -7,11 +7,15 @@ from numpy.typing import NDArray
 
 from mixer.clips import Clips
 from mixer.codecs.opus_packet import carries_fec, durations_samples, says_silent
+from mixer.dsp.levels import SILENCE_DBOV
 from mixer.dsp.timescale import MORE_MS, is_soft, lengthen, shorten
 from mixer.formats.base import HISTORY_FRAMES, Flags, FormatTable, Picked, Rows
+from mixer.formats.loudest import Loudest
 from mixer.formats.opus_clips import ClipPackets
 from mixer.formats.opus_decoding import CONCEAL_TICKS, SLOT_SAMPLES, TICK_SAMPLES, OpusDecoding
 from mixer.formats.opus_encoding import MIX, OWN, SILENCE, OpusEncoding
+from mixer.formats.opus_profiles import plain
+from mixer.protocol import MixerConfig
 from mixer.protocol import Playout as PlayoutBounds
 from mixer.receive.playout import Action, Playout
 from mixer.receive.ring import SlotRing
@@ -33,18 +37,22 @@ NOISE_FLOOR: Final = 1.5
 class OpusTable(FormatTable):
     """Legs that speak Opus."""
 
-    COLUMNS: ClassVar[tuple[str, ...]] = (*FormatTable.COLUMNS, "hang", "_silent_stretch")
+    COLUMNS: ClassVar[tuple[str, ...]] = (*FormatTable.COLUMNS, "hang", "_silent_stretch", "_was_audible")
 
-    def __init__(self, capacity: int, clips: Clips, bitrate: int, complexity: int, skip_silent_above: int) -> None:
-        self.skip_silent_above = skip_silent_above
+    def __init__(self, capacity: int, clips: Clips, config: MixerConfig) -> None:
+        self._config = config
         self.ring = SlotRing(capacity, SLOTS, SLOT_BYTES)
         playout = Playout(capacity, SLOT_SAMPLES, 2, HORIZON, self.ring, 1)
         super().__init__(capacity, clips, 48000, TICK_SAMPLES, playout)
         self.decoding = OpusDecoding(capacity, self.ring, self.playout)
-        self.encoding = OpusEncoding(capacity, bitrate, complexity)
-        self.clip_packets = ClipPackets(clips, bitrate, complexity)
+        profile = plain(config.opus_bitrate, config.opus_complexity)
+        self.encoding = OpusEncoding(capacity, profile)
+        self.clip_packets = ClipPackets(clips, profile)
+        self.loudest = Loudest(capacity, config.loudest)
         self.hang = np.zeros(capacity, np.int32)
         self._silent_stretch = np.zeros(capacity, bool)
+        self._was_audible = np.zeros(capacity, bool)
+        """In the tick before: whoever is muted is faded out in the next."""
         self._written: list[NDArray[np.int64]] = [np.zeros(0, np.int64) for _ in range(HISTORY_FRAMES)]
         """The rows of each turn's frames that are not zero."""
 
@@ -52,6 +60,7 @@ class OpusTable(FormatTable):
         """See FormatTable."""
         row = super().add(leg_row, gain, hears, bounds)
         self.encoding.open(row, hears)
+        self.loudest.reset(row)
         return row
 
     def remove(self, row: int) -> None:
@@ -73,6 +82,11 @@ class OpusTable(FormatTable):
         self.ring.grow(capacity)
         self.decoding.grow(capacity)
         self.encoding.grow(capacity)
+        self.loudest.grow(capacity)
+
+    def protect(self, row: int, lossy: bool) -> None:
+        """See FormatTable."""
+        self.encoding.protect(row, lossy)
 
     def insert(self, packets: Picked) -> None:
         """See FormatTable."""
@@ -102,7 +116,9 @@ class OpusTable(FormatTable):
         self.decoding.samples[rows, place] = samples[stored]
         silent = says_silent(first_two[stored], packets.length[stored])
         if packets.says_level is not None:
-            silent |= _is_silent(packets.says_level[stored])
+            level = packets.says_level[stored]
+            silent |= _is_silent(level)
+            self.loudest.claimed[rows] = np.where(level < 0, SILENCE_DBOV, -(level & 0x7F))
         self.decoding.silent[rows, place] = silent
         self.decoding.fec[rows[carries_fec(first_two[stored], packets.length[stored])]] = True
 
@@ -141,13 +157,15 @@ class OpusTable(FormatTable):
         playout.blank[rows] = np.minimum(playout.blank[rows], np.maximum(made, 0))
 
     def _silent(self, asked: Rows) -> Flags:
-        """(k,) bool: these legs are not being decoded, and what comes says that it is silent."""
-        silent: Flags = ~self.decoding.awake[asked]
+        """(k,) bool: these legs are not being decoded, and will not be, by what is known of what comes."""
+        silent: Flags = np.ones(len(asked), bool)
         for following in range(4):
             slot = self.playout.play[asked] + following
             place = slot & self.ring.mask
             silent &= (self.ring.key[asked, place] != slot) | self.decoding.silent[asked, place]
-        return silent
+        if self._config.skip_silent:
+            silent |= ~self.audible[asked]
+        return silent & ~self.decoding.awake[asked]
 
     def _rescale(self, row: int, action: Action) -> None:
         """Drop some of what the leg says, or add to it, if that is not heard."""
@@ -191,10 +209,15 @@ class OpusTable(FormatTable):
         missed[have] = 0
         missed[playout.started[:n] & ~have] += 1
         recent = playout.started[:n] & (missed <= CONCEAL_TICKS)
-        holes = recent & ~have & ~self._silent_stretch[:n]
-        if self.n <= self.skip_silent_above:
-            return have | holes
-        return (self.hang[:n] > 0) & (have | holes)
+        needed: Flags = have | (recent & ~have & ~self._silent_stretch[:n])
+        if self._config.skip_silent:
+            needed &= self.audible[:n] | self._was_audible[:n]
+            self._was_audible[:n] = self.audible[:n]
+            if n > self._config.skip_silent_above:
+                needed &= self.hang[:n] > 0
+        if 0 < self._config.loudest < n:
+            needed = self.loudest.choose(needed, self.speech.level_dbov[:n])
+        return needed
 
     def encode(self, total: NDArray[np.float32], out: Outgoing) -> None:
         """See FormatTable."""
@@ -210,6 +233,9 @@ class OpusTable(FormatTable):
         rows = self.leg_rows[:n][live]
         out.payload_address[rows] = address[live]
         out.payload_bytes[rows] = length[live]
+
+    def _own_flags(self) -> Flags:
+        return super()._own_flags() if self._config.share_encodes else self.live[: self.n] & self.hears[: self.n]
 
     def forget_clip(self, number: int) -> None:
         """See FormatTable."""

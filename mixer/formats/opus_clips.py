@@ -9,13 +9,14 @@ from numpy.typing import NDArray
 
 from mixer.clips import Clips
 from mixer.codecs import opus
+from mixer.formats.opus_profiles import Profile
 
 
 class ClipPackets:
     """Packets of clips by number and tick."""
 
-    def __init__(self, clips: Clips, bitrate: int, complexity: int) -> None:
-        self._clips, self._bitrate, self._complexity = clips, bitrate, complexity
+    def __init__(self, clips: Clips, profile: Profile) -> None:
+        self._clips, self._profile = clips, profile
         self._encoders: dict[int, opus.Encoder] = {}
         self._packets: dict[int, list[NDArray[np.uint8]]] = {}
         self._scratch = np.zeros(opus.MAX_PAYLOAD_BYTES, np.uint8)
@@ -31,7 +32,7 @@ class ClipPackets:
     def _encode(self, number: int, tick: int) -> NDArray[np.uint8]:
         encoder = self._encoders.get(number)
         if encoder is None:
-            encoder = self._encoders[number] = opus.Encoder(48000, "lowdelay", self._bitrate, self._complexity)
+            encoder = self._encoders[number] = self._profile.encoder()
         pcm = self._clips.frames(number, np.array([tick]), 48000)[0]
         length = encoder.encode(pcm, int(self._scratch.ctypes.data))
         return self._scratch[:length].copy()

@@ -1,9 +1,10 @@
-"""The sending half of Opus legs: encode once for all who hear the same.
+"""The sending half of Opus legs: encode once for all who hear the same, in the same profile.
 
-Two streams are shared: the mix, for all who say nothing, and silence, for all who do not hear. A leg that says
-something hears a mix of its own and gets an encoder of its own, which takes over the state of the stream it leaves,
-so that its far end hears one unbroken stream. It goes back to a shared stream when both encoders have been given
-the same PCM for HANGOVER_TICKS: then their states are as good as the same.
+Three streams are shared: the mix, the mix for those whose far ends lose packets, and silence, for all who do not hear.
+A leg that says something hears a mix of its own and gets an encoder of its own, which takes over the state of the
+stream it leaves, so that its far end hears one unbroken stream. It goes back to a shared stream when both encoders have
+been given the same PCM for HANGOVER_TICKS: then their states are as good as the same. How a leg's profile changes is
+decided in `opus_turning`.
 """
 
 from typing import Final
@@ -13,10 +14,14 @@ from numpy.typing import NDArray
 
 from mixer.codecs import opus
 from mixer.columns import grown
+from mixer.formats.opus_profiles import PROTECTED, Profile
+from mixer.formats.opus_turning import Turning
 
 MIX: Final = 0
 SILENCE: Final = 1
+MIX_PROTECTED: Final = 2
 OWN: Final = -1
+SHARED: Final = (MIX, SILENCE, MIX_PROTECTED)
 HANGOVER_TICKS: Final = 10
 """The least that is not heard is 2; own frames in a row with the shared PCM."""
 
@@ -24,39 +29,44 @@ HANGOVER_TICKS: Final = 10
 class OpusEncoding:
     """Encoders and payloads. `payload` (capacity, 1276) uint8, `length` (capacity,) int32: own streams, by row."""
 
-    def __init__(self, capacity: int, bitrate: int, complexity: int) -> None:
-        self._bitrate, self._complexity = bitrate, complexity
-        self._shared = [self._encoder(), self._encoder()]
-        self._shared_payload = np.zeros((2, opus.MAX_PAYLOAD_BYTES), np.uint8)
-        self._shared_length = [0, 0]
+    def __init__(self, capacity: int, plain: Profile, protected: Profile = PROTECTED) -> None:
+        self._profiles = (plain, protected)
+        self._shared = [self._profiles[which == MIX_PROTECTED].encoder() for which in SHARED]
+        self._shared_payload = np.zeros((len(SHARED), opus.MAX_PAYLOAD_BYTES), np.uint8)
+        self._shared_length = np.zeros(len(SHARED), np.int32)
         self._quiet = np.zeros((1, 960), np.int16)
         self._own: list[opus.Encoder | None] = [None] * capacity
+        self.turning = Turning(capacity, self._profiles)
         self.stream = np.full(capacity, SILENCE, np.int8)
-        """Which stream each leg is sent: MIX, SILENCE or OWN."""
+        """Which stream each leg is sent: one of SHARED, or OWN."""
         self.same_ticks = np.zeros(capacity, np.int32)
         """For how long each leg on a stream of its own has wanted `wanted`."""
         self.wanted = np.full(capacity, OWN, np.int8)
         self.payload = np.zeros((capacity, opus.MAX_PAYLOAD_BYTES), np.uint8)
         self.length = np.zeros(capacity, np.int32)
 
-    def _encoder(self) -> opus.Encoder:
-        return opus.Encoder(48000, "lowdelay", self._bitrate, self._complexity)
-
     def grow(self, capacity: int) -> None:
         """Make room for more legs."""
         for name in ("stream", "same_ticks", "wanted", "payload", "length"):
             setattr(self, name, grown(getattr(self, name), capacity))
         self._own += [None] * (capacity - len(self._own))
+        self.turning.grow(capacity)
 
     def open(self, row: int, hears: bool) -> None:
         """A new leg starts on a shared stream."""
         self.stream[row] = MIX if hears else SILENCE
         self._own[row] = None
+        self.turning.reset(row)
 
     def close(self, row: int) -> None:
         """Free the leg's encoder."""
         self._own[row] = None
         self.stream[row] = SILENCE
+        self.turning.reset(row)
+
+    def protect(self, row: int, lossy: bool) -> None:
+        """Send a leg packets with FEC, or no more, from the next moment in which the change is not heard."""
+        self.turning.wish(row, lossy)
 
     def encode(
         self,
@@ -73,21 +83,43 @@ class OpusEncoding:
         """
         n = len(wants)
         stream = self.stream[:n]
-        leaving = np.flatnonzero((stream != OWN) & (wants == OWN) & live)
+        heard: dict[int, NDArray[np.int16]] = dict(zip(own.tolist(), own_pcm, strict=True))
+        if self.turning.any:
+            self._turn(wants, shared_pcm[0], heard)
+        goal = np.where((wants == MIX) & self.turning.protected[:n], np.int8(MIX_PROTECTED), wants)
+        leaving = np.flatnonzero((stream != OWN) & (goal == OWN) & live)
         for row in leaving.tolist():
             self._fork(row)
         stream[leaving] = OWN
         # From silence into the mix or back there is no sound to continue: all who waited may change at once.
-        stream[stream != OWN] = wants[stream != OWN]
-        for which, pcm in ((MIX, shared_pcm), (SILENCE, self._quiet)):
-            if (live & ((stream == which) | (wants == which))).any():
+        stream[stream != OWN] = goal[stream != OWN]
+        for which in SHARED:
+            if which in self.turning.warming or (live & ((stream == which) | (goal == which))).any():
+                pcm = self._quiet[0] if which == SILENCE else shared_pcm[0]
                 payload = self._shared_payload[which]
-                self._shared_length[which] = self._shared[which].encode(pcm[0], int(payload.ctypes.data))
-        heard: dict[int, NDArray[np.int16]] = dict(zip(own.tolist(), own_pcm, strict=True))
+                self._shared_length[which] = self._shared[which].encode(pcm, int(payload.ctypes.data))
         for row in np.flatnonzero((stream == OWN) & live).tolist():
-            shared = shared_pcm[0] if wants[row] == MIX else self._quiet[0]
-            self._encode_own(row, heard.get(row, shared))
-        return self._addresses(wants, live)
+            self._encode_own(row, self._hears(row, wants, shared_pcm[0], heard))
+        return self._addresses(goal, live)
+
+    def _hears(
+        self, row: int, wants: NDArray[np.int8], shared: NDArray[np.int16], heard: dict[int, NDArray[np.int16]]
+    ) -> NDArray[np.int16]:
+        """(960,): what goes into a leg's own encoder."""
+        mine = heard.get(row)
+        if mine is not None:
+            return mine
+        return shared if wants[row] == MIX else self._quiet[0]
+
+    def _turn(self, wants: NDArray[np.int8], shared: NDArray[np.int16], heard: dict[int, NDArray[np.int16]]) -> None:
+        """Bring legs whose profile is to change nearer to it; `protected` may be another from this tick on."""
+        rows = self.turning.rows(len(wants))
+        alone = (self.stream[rows] == OWN) | (wants[rows] == OWN)
+        self.turning.turn_shared(rows[~alone], wants[rows[~alone]] == SILENCE, shared, (MIX, MIX_PROTECTED))
+        for row in rows[alone].tolist():
+            encoder = self.turning.turn_own(row, self._hears(row, wants, shared, heard))
+            if encoder is not None:
+                self._own[row], self.stream[row], self.same_ticks[row] = encoder, OWN, 0
 
     def _encode_own(self, row: int, pcm: NDArray[np.int16]) -> None:
         encoder = self._own[row]
@@ -95,30 +127,31 @@ class OpusEncoding:
         self.length[row] = encoder.encode(pcm, int(self.payload.ctypes.data) + row * self.payload.shape[1])
 
     def _fork(self, row: int) -> None:
-        encoder = self._own[row]
-        if encoder is None:
-            encoder = self._own[row] = self._encoder()
-        encoder.copy_state_from(self._shared[self.stream[row]])
+        """Give a leg an encoder of its own that goes on with the stream it is sent."""
+        which, protected = int(self.stream[row]), bool(self.turning.protected[row])
+        profile, encoder = self._profiles[protected], self._own[row]
+        if encoder is None or encoder.application != profile.application:
+            encoder = self._own[row] = profile.encoder()
+        if self._shared[which].application == profile.application:
+            encoder.copy_state_from(self._shared[which])
+        else:  # from silence, where nothing is to be gone on with
+            encoder.reset()
         self.same_ticks[row] = 0
 
     def _addresses(
-        self, wants: NDArray[np.int8], live: NDArray[np.bool_]
+        self, goal: NDArray[np.int8], live: NDArray[np.bool_]
     ) -> tuple[NDArray[np.uint64], NDArray[np.int32]]:
         """Payloads of this tick, then the moves of legs that have earned them, which count from the next."""
-        n = len(wants)
+        n = len(goal)
         stream = self.stream[:n]
-        base = self._shared_payload.ctypes.data
-        shared = np.where(stream == MIX, base, base + self._shared_payload.shape[1]).astype(np.uint64)
-        row_addresses = np.uint64(self.payload.ctypes.data) + np.arange(n, dtype=np.uint64) * np.uint64(
-            self.payload.shape[1]
-        )
         mine = stream == OWN
-        address = np.where(mine, row_addresses, shared)
-        shared_length = np.where(stream == MIX, self._shared_length[MIX], self._shared_length[SILENCE])
-        length = np.where(mine, self.length[:n], shared_length)
-        returning = mine & (wants != OWN) & live
-        self.same_ticks[:n] = np.where(returning & (wants == self.wanted[:n]), self.same_ticks[:n] + 1, returning)
-        self.wanted[:n] = wants
+        width = self.payload.shape[1]
+        payloads = np.where(mine, np.int64(self.payload.ctypes.data), np.int64(self._shared_payload.ctypes.data))
+        payloads += np.where(mine, np.arange(n), stream) * width
+        length = np.where(mine, self.length[:n], self._shared_length[stream])
+        returning = mine & (goal != OWN) & live
+        self.same_ticks[:n] = np.where(returning & (goal == self.wanted[:n]), self.same_ticks[:n] + 1, returning)
+        self.wanted[:n] = goal
         back = returning & (self.same_ticks[:n] >= HANGOVER_TICKS)
-        stream[back] = wants[back]
-        return address, length
+        stream[back] = goal[back]
+        return payloads.astype(np.uint64), length

@@ -17,8 +17,16 @@ class MixerConfig:
     """For its process title and log lines: the conference id, or `lobby`."""
     opus_bitrate: int = 64_000
     opus_complexity: int = 0
+    skip_silent: bool = True
+    """Opus legs that are muted are not decoded, nor in larger conferences those that say they are silent."""
     skip_silent_above: int = 8
-    """With more Opus legs than this, legs that say they are silent are not decoded."""
+    """A conference is larger with more Opus legs than this."""
+    loudest: int = 64
+    """At most so many Opus legs are decoded and heard at a time, the loudest; 0: all."""
+    share_encodes: bool = True
+    """Opus legs that hear the same are sent the same packets; else each has an encoder of its own."""
+    protect_lossy: bool = True
+    """Opus legs whose far ends report that packets get lost are sent packets with FEC."""
     auto_gain: bool = False
     """Voices are brought to one level."""
     noise_suppression: NoiseSuppression = "off"
