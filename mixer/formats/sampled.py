@@ -15,7 +15,8 @@ from mixer.dsp.conceal import conceal, join, patch
 from mixer.dsp.timescale import MORE_MS, SOFT, is_soft, lengthen, shorten
 from mixer.formats.base import CONCEAL_TICKS, Flags, FormatTable, Picked, Rows
 from mixer.protocol import TICK_MS
-from mixer.receive.playout import Action, Playout
+from mixer.receive.action import Action
+from mixer.receive.playout import Playout
 from mixer.receive.ring import SlotRing
 from mixer.transports.base import Outgoing
 

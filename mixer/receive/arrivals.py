@@ -39,7 +39,7 @@ class Arrivals:
         self.wait_ns = np.zeros(capacity, np.float64)
         """Smoothed."""
         self.longest_ns = np.full(capacity, -NOTHING_NS, np.int64)
-        """The wait of the least transit in the recent past."""
+        """The wait of the least transit in the recent past, as of when the last part of it was closed."""
         self._least_now = np.full(capacity, NOTHING_NS, np.int64)
         self._longest_now = np.full(capacity, -NOTHING_NS, np.int64)
         self._margin_now = np.full(capacity, NOTHING_NS, np.int64)
@@ -48,6 +48,7 @@ class Arrivals:
         self._longest_before = np.full((capacity, PARTS - 1), -NOTHING_NS, np.int64)
         self._worst_ns = np.zeros(capacity, np.int64)
         self._lags = np.zeros((capacity, BINS), np.float32)
+        self._first_bin = np.arange(capacity) * BINS
         self._weight = np.float32(1.0)
 
     def grow(self, capacity: int) -> None:
@@ -55,6 +56,7 @@ class Arrivals:
         for name, column in vars(self).items():
             if isinstance(column, np.ndarray):
                 setattr(self, name, grown(column, capacity))
+        self._first_bin = np.arange(capacity) * BINS
 
     def open(self, row: int) -> None:
         """A new leg: nothing is known."""
@@ -68,17 +70,22 @@ class Arrivals:
         self._margin_now[row] = self._margin_before[row] = NOTHING_NS
         self.longest_ns[row] = self._longest_now[row] = self._longest_before[row] = -NOTHING_NS
 
-    def note(self, rows: Rows, wait_ns: Times, margin_ns: Times) -> None:
-        """Packets came: `rows` (n,), their waits and margins. Of several of one leg the latest counts as jitter."""
-        np.minimum.at(self._least_now, rows, wait_ns)
-        np.minimum.at(self._margin_now, rows, margin_ns)
+    def note(self, rows: Rows, wait_ns: Times, margin_ns: Times | None = None) -> None:
+        """Packets came: `rows` (n,), their waits, and margins if these are less. A leg's latest counts as jitter."""
         np.maximum.at(self._longest_now, rows, wait_ns)
-        np.maximum.at(self.longest_ns, rows, wait_ns)
-        self._worst_ns.fill(NOTHING_NS)
-        np.minimum.at(self._worst_ns, rows, wait_ns)
-        late = np.minimum((self.longest_ns[rows] - self._worst_ns[rows]) // BIN_NS, BINS - 1)
-        self._lags.reshape(-1)[rows * BINS + late] += self._weight
-        self.wait_ns[rows] += (wait_ns - self.wait_ns[rows]) * _SMOOTHING  # several of one row: the last counts, enough
+        worst = self._worst_ns
+        worst.fill(NOTHING_NS)
+        np.minimum.at(worst, rows, wait_ns)
+        # From here on of all rows, which is cheaper than to pick out those that nearly all have a packet in a tick.
+        np.minimum(self._least_now, worst, out=self._least_now)
+        if margin_ns is None:
+            np.minimum(self._margin_now, worst, out=self._margin_now)
+        else:
+            np.minimum.at(self._margin_now, rows, margin_ns)
+        came = worst < NOTHING_NS
+        late = np.clip((self.longest_ns - worst) // BIN_NS, 0, BINS - 1)
+        self._lags.reshape(-1)[self._first_bin + late] += came * self._weight
+        np.add(self.wait_ns, (worst - self.wait_ns) * _SMOOTHING, out=self.wait_ns, where=came)
 
     def shift(self, rows: Rows, by_ns: Times | int) -> None:
         """Packets of these legs (k,) wait so much longer (k,) from now on: whole ticks."""
@@ -118,6 +125,7 @@ class Arrivals:
     def close_part(self, n: int) -> None:
         """Half a second is over. Legs of which nothing came keep what is known of them: it holds for what comes."""
         came = np.flatnonzero(self._least_now[:n] < NOTHING_NS // 2)
+        self.longest_ns[:n] = np.maximum(self._longest_now[:n], self._longest_before[:n].max(axis=1))
         for now, before, nothing in (
             (self._least_now, self._least_before, NOTHING_NS),
             (self._margin_now, self._margin_before, NOTHING_NS),
@@ -126,7 +134,6 @@ class Arrivals:
             before[came, 1:] = before[came, :-1]
             before[came, 0] = now[came]
             now[:n] = nothing
-        self.longest_ns[:n] = self._longest_before[:n].max(axis=1)
         self._weight /= np.float32(KEPT)
         if self._weight > _HEAVY:
             self._lags /= self._weight

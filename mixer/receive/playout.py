@@ -15,13 +15,13 @@ once if nothing of it is waiting, and after stray packets in four ticks otherwis
 """
 
 from collections.abc import Callable
-from enum import IntEnum
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mixer.columns import grown
+from mixer.receive.action import Action as Action
 from mixer.receive.arrivals import NOTHING_NS, PARTS, Arrivals
 from mixer.receive.corrections import Corrections
 from mixer.receive.ring import SlotRing
@@ -47,20 +47,6 @@ LEAST_WISH_MS: Final = 2.5
 """No period is shorter."""
 Rows = NDArray[np.int64]
 Flags = NDArray[np.bool_]
-
-
-class Action(IntEnum):
-    """What a leg does in one tick."""
-
-    IDLE = 0
-    """Nothing has come yet."""
-    EXPAND = 1
-    """The position stays; the tick is made up."""
-    PLAY = 2
-    ACCELERATE = 3
-    """Play, and drop something if it is not heard."""
-    STRETCH = 4
-    """Play, and add something if it is not heard."""
 
 
 class Playout:
@@ -116,6 +102,8 @@ class Playout:
         self.added = np.zeros(capacity, np.int64)
         """Units of sound that were played twice."""
         self._batches = 0
+        self._straying = False
+        """Some leg has had a stray since the last review."""
 
     def grow(self, capacity: int) -> None:
         """Make room; rows keep their values."""
@@ -161,8 +149,9 @@ class Playout:
         """
         self._batches += 1
         self.rewound.clear()
-        fresh = ~self.started[rows]
-        if fresh.any():
+        started = self.started[rows]
+        if not started.all():
+            fresh = ~started
             self._anchor(rows[fresh], timestamp[fresh], age_ns[fresh])
         distance = self._distances(rows, timestamp)
         slot = distance // self.slot_ts
@@ -171,9 +160,11 @@ class Playout:
         # A packet is placed by its first sample; one that begins before the tick's first has come too late.
         stray = (ahead < 0) | (slot >= self.horizon)
         if not stray.any():
-            self.strays[rows] = 0
+            if self._straying:
+                self.strays[rows] = 0
             self._note(rows, ahead, age_ns)
             return slot + self.play[rows], offset
+        self._straying = True
         for i in np.flatnonzero(stray).tolist():
             kept = self._stray(int(rows[i]), int(timestamp[i]), int(age_ns[i]))
             stray[i] = not kept
@@ -190,11 +181,16 @@ class Playout:
         return (timestamp - self.play_ts[rows]).view(np.int32).astype(np.int64)
 
     def _note(self, rows: Rows, ahead: Rows, age_ns: NDArray[np.int64]) -> None:
-        into = ahead % self.tick_ts
+        ticks = ahead // self.tick_ts
+        into = ahead - ticks * self.tick_ts
+        wait = age_ns + ticks * TICK_NS
+        if not into.any():  # packets of whole ticks, none of them spliced
+            self.least_into[rows] = 0
+            self.arrivals.note(rows, wait)
+            return
         np.minimum.at(self.least_into, rows, into)
         np.maximum.at(self.most_into, rows, into)
-        wait = age_ns + ahead * TICK_NS // self.tick_ts
-        self.arrivals.note(rows, wait, wait - into * TICK_NS // self.tick_ts)
+        self.arrivals.note(rows, wait + into * TICK_NS // self.tick_ts, wait)
 
     def _anchor(self, rows: Rows, timestamp: NDArray[np.uint32], age_ns: NDArray[np.int64]) -> None:
         """Choose `play` for legs whose first packets these are; of several packets of a leg the earliest counts."""
@@ -327,12 +323,15 @@ class Playout:
 
     def step(self, n: int, action: NDArray[np.int8], have: Flags) -> None:
         """The tick was played: the legs that `have` (n,) bool something of it played that, up to its end."""
-        playing = action >= Action.PLAY
-        self.play[:n] += np.where(playing, self.slots_per_tick, 0)
-        self.play_ts[:n] += np.where(playing, self.tick_ts, 0).astype(np.uint32)
-        blank = self.blank[:n]
-        blank += np.where(playing, self.tick_ts, 0)
-        blank[have] = 0
+        if have.all():
+            self.play[:n] += self.slots_per_tick
+            self.play_ts[:n] += np.uint32(self.tick_ts)
+            self.blank[:n] = 0
+            return
+        moved = np.where(action >= Action.PLAY, self.tick_ts, 0)
+        self.play[:n] += moved // self.slot_ts
+        self.play_ts[:n] += moved.astype(np.uint32)
+        self.blank[:n] = np.where(have, 0, self.blank[:n] + moved)
 
     def look_ahead(self, row: int, blind: bool) -> None:
         """A hole of this leg is filled best from the packet after it: for some time, have that one there as well.
@@ -368,6 +367,7 @@ class Playout:
         np.maximum(self.ahead[:n] - 1, 0, out=self.ahead[:n])
         np.copyto(aim, self.least_ns[:n], where=self.ahead[:n] == 0)
         self.arrivals.close_part(n)
+        self._straying = bool(self.strays[:n].any())
 
     def _cut(self, n: int) -> None:
         """Legs that wait longer than they may, after a jump that was none, are moved ahead whatever is lost by that."""

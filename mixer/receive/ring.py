@@ -35,6 +35,7 @@ class SlotRing:
         self.key = np.full((capacity, self.slots), EMPTY, np.int64)
         self.filled = np.zeros((capacity, self.slots), np.int32)
         self.index = np.arange(capacity)
+        self._first = self.index * self.slots
 
     def grow(self, capacity: int) -> None:
         """Make room; waiting packets stay."""
@@ -95,7 +96,7 @@ class SlotRing:
 
     def has(self, n: int, slot: Rows) -> NDArray[np.bool_]:
         """(n,) bool: the first `n` legs hold these slots."""
-        held: NDArray[np.bool_] = self.key[self.index[:n], slot & self.mask] == slot
+        held: NDArray[np.bool_] = self.key.reshape(-1).take(self._first[:n] + (slot & self.mask)) == slot
         return held
 
     def arrived(self, row: int, slot: int, least_bytes: int) -> bool:
@@ -104,9 +105,10 @@ class SlotRing:
         return bool(self.key[row, place] == slot and self.filled[row, place] >= least_bytes)
 
     def complete(self, n: int, slot: Rows) -> NDArray[np.bool_]:
-        """(n,) bool: the first `n` legs hold these slots to the last byte."""
-        index, place = self.index[:n], slot & self.mask
-        whole: NDArray[np.bool_] = (self.key[index, place] == slot) & (self.filled[index, place] == self.slot_bytes)
+        """(n,) bool: the first `n` legs hold these slots to the last byte; only of rings whose packets fill them."""
+        whole = self.has(n, slot)
+        if self._cut:
+            whole &= self.filled.reshape(-1).take(self._first[:n] + (slot & self.mask)) == self.slot_bytes
         return whole
 
     def read(self, n: int, slot: Rows, at: Rows | None = None) -> NDArray[np.uint8]:
@@ -118,7 +120,7 @@ class SlotRing:
         if at is None:
             payload: NDArray[np.uint8] = self.data[self.index[:n], place]
             return payload
-        first = (self.index[:n] * self.slots + place) * self.slot_bytes + at
+        first = (self._first[:n] + place) * self.slot_bytes + at
         payload = self._windows[first]
         for row in np.flatnonzero((place == self.mask) & (at > 0)).tolist():
             payload[row, self.slot_bytes - at[row] :] = self.data[row, 0, : at[row]]

@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 import numpy as np
 import pytest
 
+from mixer.receive.action import Action
 from mixer.receive.corrections import A_TICK
-from mixer.receive.playout import TICK_NS, WINDOW_TICKS, Action, Playout
+from mixer.receive.playout import TICK_NS, WINDOW_TICKS, Playout
 from mixer.receive.ring import SlotRing
 
 SLOTS, HORIZON, UNITS = 32, 28, 160
