@@ -23,6 +23,10 @@ if ! command -v cc >/dev/null 2>&1 || ! install --editable '.[quality]' 2>/dev/n
     echo "PESQ could not be built (it needs a C compiler and Python's headers): tests that use it will be skipped."
 fi
 
+if ! install --editable '.[denoise]' 2>/dev/null; then
+    echo "There is no noise suppression to be had for this machine: tests that use it will be skipped."
+fi
+
 if ! install --editable '.[postgres-server]' 2>/dev/null; then
     echo "There is no PostgreSQL to be had for this machine: tests that use it will be skipped."
 fi

@@ -13,4 +13,6 @@ def mixer_config(settings: Settings, name: str) -> MixerConfig:
         name=name,
         opus_bitrate=settings.mixer_opus_bitrate,
         opus_complexity=settings.mixer_opus_complexity,
+        auto_gain=settings.auto_gain,
+        noise_suppression=settings.noise_suppression,
     )

@@ -4,6 +4,7 @@ Each function takes what was given and returns the setting's value, or raises Va
 wrote it. Which setting uses which is `settings.py`'s.
 """
 
+import importlib
 import re
 from ipaddress import AddressValueError, IPv4Address
 from typing import Final
@@ -15,6 +16,7 @@ from server.conference.names import check_region
 from server.conference.refusals import Refusal
 from server.urls.allowance import parse_allowance
 
+_NOISE_SUPPRESSOR: Final = "webrtc_noise_gain"
 _SIZE: Final = re.compile(r"([0-9]+(?:\.[0-9]+)?) *(?:([kmgt])?(i)?b)?", re.IGNORECASE)
 
 
@@ -135,6 +137,19 @@ def storage_url(value: str) -> str:
     except (ImportError, ValueError) as error:
         raise ValueError(f"{parts.scheme}:// cannot be used here: {error}") from error
     return value.rstrip("/")
+
+
+def noise_suppression(value: str) -> str:
+    """Off, or a level if the package that does it is there: a mixer that cannot do it should not be what tells."""
+    if value != "off":
+        try:
+            importlib.import_module(_NOISE_SUPPRESSOR)
+        except ImportError as error:
+            raise ValueError(
+                f"noise suppression needs a package that cannot be used here ({error}): "
+                'run pip install "parley[denoise]", or set this to off'
+            ) from error
+    return value
 
 
 def region(value: str) -> str:

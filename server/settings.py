@@ -95,6 +95,10 @@ class Settings(BaseSettings):
     )
     mixer_opus_bitrate: int = Field(64_000, ge=6_000, le=510_000, description="Bits a second of Opus sent, a stream.")
     mixer_opus_complexity: int = Field(0, ge=0, le=10, description="Work that Opus encoding may take, 0 to 10.")
+    auto_gain: bool = Field(False, description="Bring the voices of all participants to one level.")
+    noise_suppression: Annotated[Literal["off", "low", "medium", "high"], AfterValidator(values.noise_suppression)] = (
+        Field("off", description="How much steady noise is taken out of voices: off, low, medium or high.")
+    )
     drain_deadline_s: float = Field(
         3600, ge=0, le=604_800, description="How long a draining server waits for its conferences to end."
     )
