@@ -39,7 +39,7 @@ class Denoising:
         self._tick = 0
 
     def forget(self, row: int) -> None:
-        """The row is somebody else's from now on, or its voice began anew."""
+        """The row is somebody else's from now on."""
         self._voices.pop(row, None)
 
     def apply(self, says: NDArray[np.bool_], frames: Frames) -> None:
