@@ -2,7 +2,8 @@
 
 CELT alone at 64 kbit/s and the least complexity sounds as good as the hybrid mode does at half the rate and with five
 times the work, and hears 4 ms less far ahead; but it has no in-band FEC. Far ends that lose packets are sent the hybrid
-mode, in which each packet holds a coarse copy of the frame before it. Who is one of them is decided elsewhere.
+mode, in which each packet holds a coarse copy of the frame before it; in fewer bits than before, as the link may be
+losing packets because it is full. Who is one of them is decided elsewhere.
 """
 
 from dataclasses import dataclass
@@ -26,8 +27,10 @@ class Profile:
         return opus.Encoder(48000, self.application, self.bitrate, self.complexity, self.loss_percent)
 
 
-PROTECTED: Final = Profile("voip", 32_000, 5, 10)
-"""Coarser copies at less assumed loss are worth less at 10 %, finer ones take from the frames themselves."""
+PROTECTED: Final = Profile("voip", 48_000, 5, 10)
+"""PESQ-WB at 5 and 10 % loss: 4.0 and 3.6; at 32 kbit/s 3.5 and 3.2, without FEC 2.8 and 2.1. Made for less loss, it
+holds no copies at all; for more, they take from the frames themselves.
+"""
 
 
 def plain(bitrate: int, complexity: int) -> Profile:

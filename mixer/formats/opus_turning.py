@@ -19,7 +19,8 @@ from mixer.dsp.timescale import SOFT
 from mixer.formats.opus_profiles import Profile
 
 WARM_TICKS: Final = 10
-LATEST_TICKS: Final = 100
+LATEST_TICKS: Final = 150
+"""Three seconds: people draw breath."""
 AT_ONCE: Final = 4
 
 
@@ -87,7 +88,7 @@ class Turning:
         if encoder is None:
             if len(self._next) >= AT_ONCE:
                 return None
-            encoder = self._next[row] = self._profiles[self._wishes[row]].encoder()
+            encoder = self._next[row] = self._profiles[int(self._wishes[row])].encoder()
             ticks = 0
         elif ticks >= (WARM_TICKS if _is_soft(pcm) else LATEST_TICKS):
             self._take_over(np.array([row]))
