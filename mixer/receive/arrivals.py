@@ -47,20 +47,23 @@ class Arrivals:
         self._least_before = np.full((capacity, PARTS - 1), NOTHING_NS, np.int64)
         self._longest_before = np.full((capacity, PARTS - 1), -NOTHING_NS, np.int64)
         self._worst_ns = np.zeros(capacity, np.int64)
-        self._lags = np.zeros((capacity, BINS), np.float32)
-        self._first_bin = np.arange(capacity) * BINS
+        self._lags = np.zeros((BINS, capacity), np.float32)  # most legs are in the same few bins: those stay in caches
+        self._rows = np.arange(capacity)
         self._weight = np.float32(1.0)
 
     def grow(self, capacity: int) -> None:
         """Make room; rows keep their values."""
+        lags = self._lags
         for name, column in vars(self).items():
-            if isinstance(column, np.ndarray):
+            if isinstance(column, np.ndarray) and column is not lags:
                 setattr(self, name, grown(column, capacity))
-        self._first_bin = np.arange(capacity) * BINS
+        self._lags = np.zeros((BINS, capacity), np.float32)
+        self._lags[:, : lags.shape[1]] = lags
+        self._rows = np.arange(capacity)
 
     def open(self, row: int) -> None:
         """A new leg: nothing is known."""
-        self._lags[row] = 0
+        self._lags[:, row] = 0
         self.anchor(row, 0)
 
     def anchor(self, row: int, wait_ns: float) -> None:
@@ -83,8 +86,8 @@ class Arrivals:
         else:
             np.minimum.at(self._margin_now, rows, margin_ns)
         came = worst < NOTHING_NS
-        late = np.clip((self.longest_ns - worst) // BIN_NS, 0, BINS - 1)
-        self._lags.reshape(-1)[self._first_bin + late] += came * self._weight
+        late = np.minimum(np.maximum(self.longest_ns - worst, 0) // BIN_NS, BINS - 1)
+        self._lags.reshape(-1)[late * len(worst) + self._rows] += came * self._weight
         np.add(self.wait_ns, (worst - self.wait_ns) * _SMOOTHING, out=self.wait_ns, where=came)
 
     def shift(self, rows: Rows, by_ns: Times | int) -> None:
@@ -118,7 +121,7 @@ class Arrivals:
 
     def jitter_ns(self, rows: Rows) -> Times:
         """(rows,): how much longer than the least transit the usual packet takes at most, to a bin; 0 if none came."""
-        until = np.cumsum(self._lags[rows], axis=1)
+        until = np.cumsum(self._lags.T[rows], axis=1)
         share = until >= USUAL * until[:, -1:]
         return np.where(until[:, -1] > 0, share.argmax(axis=1) * BIN_NS, 0)
 
