@@ -4,7 +4,6 @@ Nothing here waits for anything but the next tick or the next command. With no l
 tick: the process sleeps until a command comes or a heartbeat is due.
 """
 
-import contextlib
 import gc
 import os
 import resource
@@ -16,6 +15,7 @@ from typing import Final
 from mixer import clock
 from mixer.commands import Commands
 from mixer.control import Control
+from mixer.privileges import Privileges
 from mixer.protocol import Done, Heartbeat, LegStats, MixerConfig, Ready, Stats
 from mixer.tick import TICK_NS, Mixer
 from mixer.transports.udp import UdpTransport
@@ -23,7 +23,6 @@ from mixer.transports.udp import UdpTransport
 HEARTBEAT_NS: Final = 1_000_000_000
 GIVE_UP_NS: Final = 500_000_000
 """Later than this, lost ticks are not made up for."""
-NICENESS: Final = -10
 STATS_PART: Final = 25
 COLLECT_TICKS: Final = 500
 COLLECT_SLACK_NS: Final = 10_000_000
@@ -47,17 +46,17 @@ class Loop:
         self.mixer = Mixer(config, self.transport, control.send)
         self.commands = Commands(self.mixer, self.transport, control.send)
         self._stats: list[tuple[int, Iterator[LegStats]]] = []
+        self._privileges = Privileges()
         self._due_ns = 0
         self._heartbeat_ns = 0
 
     def run(self) -> int:
         """See `run`."""
         clock.set_timer_slack_ns(1)
-        with contextlib.suppress(PermissionError):  # before the server's own work, where the system allows it
-            os.setpriority(os.PRIO_PROCESS, 0, NICENESS)
         gc.collect()
         gc.freeze()
         gc.disable()
+        self._privileges.claim(self.mixer.config)
         self.control.send(Ready(os.getpid()))
         while not self.control.closed and self.commands.stopped_by is None:
             self._once()
@@ -128,6 +127,8 @@ class Loop:
                 _cpu_s(),
             )
         )
+        for line in self._privileges.take_news():
+            self.control.send(line)
         self._heartbeat_ns = now_ns + HEARTBEAT_NS
 
     def _send_stats(self) -> None:

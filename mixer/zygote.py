@@ -67,6 +67,7 @@ class Zygote:
         """Fork and reap; returns when the server is gone and no mixer is left."""
         # Ctrl-C in a terminal goes to the whole group, but only the server decides what it means.
         signal.signal(signal.SIGINT, signal.SIG_IGN)
+        _be_ordinary()
         # What is alive now lives for ever: out of the collector's sight its pages stay shared with all forks.
         gc.collect()
         gc.freeze()
@@ -181,6 +182,15 @@ def _become(title: str, fds: list[int], run: Callable[[], int]) -> NoReturn:
     finally:
         # Not sys.exit: the frames below belong to the zygote and must not go on in two processes.
         os._exit(status)
+
+
+def _be_ordinary() -> None:
+    """A server that was started as a real-time process is not to make its recorders real-time too, nor this one.
+
+    Mixers ask for it themselves, with a guard.
+    """
+    if os.sched_getscheduler(0) & ~os.SCHED_RESET_ON_FORK in (os.SCHED_FIFO, os.SCHED_RR):
+        os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
 
 
 def _close_all_but(keep: Iterable[int]) -> None:

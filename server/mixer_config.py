@@ -1,6 +1,6 @@
 """What the settings say to every mixer at its birth, a conference's or the lobby's.
 
-What a mixer does with it is the mixer's; which of the cores it gets is decided when it is launched.
+What a mixer does with it is the mixer's.
 """
 
 from mixer.protocol import MixerConfig
@@ -15,4 +15,7 @@ def mixer_config(settings: Settings, name: str) -> MixerConfig:
         opus_complexity=settings.mixer_opus_complexity,
         auto_gain=settings.auto_gain,
         noise_suppression=settings.noise_suppression,
+        scheduling=settings.mixer_scheduling,
+        cores=settings.mixer_cores,
+        lock_memory=settings.mixer_lock_memory,
     )

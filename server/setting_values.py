@@ -5,6 +5,7 @@ wrote it. Which setting uses which is `settings.py`'s.
 """
 
 import importlib
+import os
 import re
 from ipaddress import AddressValueError, IPv4Address
 from typing import Final
@@ -16,6 +17,8 @@ from server.conference.names import check_region
 from server.conference.refusals import Refusal
 from server.urls.allowance import parse_allowance
 
+_CORES_FORM: Final = "write numbers of processors, such as 0-3,6"
+_CORES: Final = re.compile(r"([0-9]{1,4})(?:-([0-9]{1,4}))?")
 _NOISE_SUPPRESSOR: Final = "webrtc_noise_gain"
 _SIZE: Final = re.compile(r"([0-9]+(?:\.[0-9]+)?) *(?:([kmgt])?(i)?b)?", re.IGNORECASE)
 
@@ -159,3 +162,27 @@ def region(value: str) -> str:
     except Refusal as refusal:
         raise ValueError(refusal.detail.partition(": ")[2]) from refusal
     return value
+
+
+def cores(value: object) -> object:
+    """Processors that this process may run on, ascending: `0-3,6`, or a list of numbers."""
+    if isinstance(value, str):
+        value = value.split(",") if value.strip() else []
+    if not isinstance(value, (list, tuple)):
+        raise ValueError(_CORES_FORM)
+    usable = os.sched_getaffinity(0)
+    wanted: set[int] = set()
+    for part in value:
+        matched = _CORES.fullmatch(str(part).strip())
+        if matched is None:
+            raise ValueError(_CORES_FORM)
+        first, last = int(matched[1]), int(matched[2] or matched[1])
+        here = set(range(first, last + 1))
+        if not here or not here <= usable:
+            raise ValueError(f"{part} is not among the processors that the server may use: {_listed(usable)}")
+        wanted |= here
+    return tuple(sorted(wanted))
+
+
+def _listed(numbers: set[int]) -> str:
+    return ",".join(map(str, sorted(numbers)))

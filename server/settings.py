@@ -95,6 +95,13 @@ class Settings(BaseSettings):
     )
     mixer_opus_bitrate: int = Field(64_000, ge=6_000, le=510_000, description="Bits a second of Opus sent, a stream.")
     mixer_opus_complexity: int = Field(0, ge=0, le=10, description="Work that Opus encoding may take, 0 to 10.")
+    mixer_scheduling: Literal["auto", "normal", "realtime"] = Field(
+        "auto", description="Whether mixers run before everything else; `auto`: where it is allowed and harmless."
+    )
+    mixer_cores: Annotated[tuple[int, ...], NoDecode, BeforeValidator(values.cores)] = Field(
+        (), description="Processors that mixers run on, such as 0-3,6; empty: all."
+    )
+    mixer_lock_memory: bool = Field(False, description="Keep what mixers use in memory, never swapped out.")
     auto_gain: bool = Field(False, description="Bring the voices of all participants to one level.")
     noise_suppression: Annotated[Literal["off", "low", "medium", "high"], AfterValidator(values.noise_suppression)] = (
         Field("off", description="How much steady noise is taken out of voices: off, low, medium or high.")

@@ -8,6 +8,8 @@ from pydantic import Field, TypeAdapter
 from mixer.protocol.reports import Refused
 from mixer.protocol.values import VERSION, NoiseSuppression
 
+Scheduling = Literal["auto", "normal", "realtime"]
+
 
 @dataclass(frozen=True, slots=True)
 class MixerConfig:
@@ -31,6 +33,12 @@ class MixerConfig:
     """Voices are brought to one level."""
     noise_suppression: NoiseSuppression = "off"
     """How much steady noise is taken out of voices."""
+    scheduling: Scheduling = "normal"
+    """`realtime`: where it is allowed; `auto`: where it is harmless, too. The mixer logs what is in force."""
+    cores: tuple[int, ...] = ()
+    """The processors it may run on; empty: all that the server may."""
+    lock_memory: bool = False
+    """What it has in memory stays there, where that is allowed."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ import pytest
 
 from mixer import packets
 from mixer import protocol as p
+from tests.support.privileges import needs_realtime, policy
 from tests.support.processes import children, open_fds, running, wait_until_gone
 
 FUNCTIONS = ("--run", "tests.support.fake_mixer:run", "--record", "tests.support.fake_recorder:run")
@@ -255,6 +256,25 @@ def test_ctrl_c_is_left_to_the_server(parent: Parent) -> None:
     assert mixer.report() == p.Done(5)
     mixer.close()
     other.close()
+
+
+@needs_realtime
+def test_what_a_realtime_server_starts_is_not_realtime() -> None:
+    os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(1))
+    try:
+        parent = Parent()
+    finally:
+        os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
+    assert isinstance(parent.read()[0], p.ZygoteReady)
+    recorder, mixer = parent.record({"linger": "/nowhere"}), parent.fork()
+    assert [policy(pid) for pid in (parent.process.pid, recorder.pid, mixer.pid)] == [os.SCHED_OTHER] * 3
+    recorder.control.send(b"exit")
+    mixer.stop()
+    parent.sock.close()
+    assert parent.process.wait(timeout=10) == 0
+    wait_until_gone([recorder.pid, mixer.pid])
+    recorder.close()
+    mixer.close()
 
 
 def test_nothing_remains_when_the_server_is_gone_not_even_a_mixer_that_hangs() -> None:

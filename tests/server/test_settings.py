@@ -89,6 +89,13 @@ WRONG = [
     ("DRAIN_DEADLINE_S", "inf"),
     ("MIXER_OPUS_BITRATE", "5999"),
     ("MIXER_OPUS_COMPLEXITY", "11"),
+    ("MIXER_SCHEDULING", "urgent"),
+    ("MIXER_CORES", "first"),
+    ("MIXER_CORES", "1-0"),
+    ("MIXER_CORES", "9999"),
+    ("MIXER_CORES", "0-99999999"),
+    ("MIXER_CORES", "0,,1"),
+    ("MIXER_LOCK_MEMORY", "some"),
     ("LOG_FORMAT", "xml"),
     ("LOG_LEVEL", "loud"),
     ("RELAY_PORT", "0"),
@@ -225,6 +232,19 @@ def test_allowed_networks_are_networks(value: object) -> None:
 def test_sizes_are_bytes_or_have_a_unit(monkeypatch: pytest.MonkeyPatch, given: str, count: int) -> None:
     monkeypatch.setenv("PARLEY_RECORDINGS_MAX_BYTES", given)
     assert Settings(dev=True).recordings_max_bytes == count
+
+
+@pytest.mark.parametrize(
+    ("given", "meant"),
+    [("", ()), ("0", (0,)), (" 3 , 0-1,1", (0, 1, 3)), ([2, "0"], (0, 2)), ("0-3", (0, 1, 2, 3))],
+)
+def test_cores_are_numbers_and_ranges_of_those_there_are(
+    monkeypatch: pytest.MonkeyPatch, given: object, meant: tuple[int, ...]
+) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _pid: {0, 1, 2, 3})
+    assert load_settings({"dev": True, "mixer_cores": given}).mixer_cores == meant
+    said = problems({"dev": True, "mixer_cores": "2-4"})
+    assert said == "PARLEY_MIXER_CORES: 2-4 is not among the processors that the server may use: 0,1,2,3"
 
 
 def test_recordings_are_in_the_data_folder_and_their_copies_where_told(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -240,12 +240,16 @@ async def test_a_recorder_outlives_the_parent_of_all(tmp_path: Path) -> None:
 
 
 SERVER = """
-import asyncio, os, sys
+import asyncio, logging, os, sys
+import structlog
 from mixer.protocol import MediaFormat, MixerConfig, OutgoingStream, Address
 from recording.catalog import RecorderConfig
 from recording.catalog.feeds import create_feed
 from server.mixers.ports import MediaPorts
 from server.mixers.supervisor import Mixers
+
+# The first line of its output is for the test.
+structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
 
 async def main():
     mixers = Mixers()
