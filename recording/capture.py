@@ -15,6 +15,8 @@ import numpy as np
 import numpy.typing as npt
 
 from recording.disk import open_file, write_all
+from recording.feed import LATE_SAMPLES
+from recording.timeline import TICKS_PER_S
 from recording.wav import HEADER_BYTES, SAMPLE_BYTES, open_header
 
 RATES_HZ: Final = (8_000, 16_000, 24_000, 48_000)
@@ -40,6 +42,11 @@ class CaptureName:
         """None if the name is no capture file's."""
         matched = _NAME.fullmatch(name)
         return CaptureName(None if matched[1] is None else int(matched[1]), int(matched[2])) if matched else None
+
+
+def ticks_in(samples: int, sample_rate: int) -> int:
+    """How many ticks a capture holds. One that was cut in half counts, what a late voice has left of one does not."""
+    return -(-max(0, samples - LATE_SAMPLES) * TICKS_PER_S // sample_rate)
 
 
 class CaptureWriter:

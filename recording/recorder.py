@@ -15,11 +15,12 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from recording.capture import RATES_HZ, CaptureName, CaptureWriter
+from recording.capture import RATES_HZ, CaptureName, CaptureWriter, ticks_in
 from recording.catalog.manifest import Manifest
 from recording.catalog.messages import RecorderConfig, dump_config
 from recording.catalog.names import folder_name
 from recording.disk import allow_many_files, open_folder, reason_of
+from recording.feed import LATE_SAMPLES
 from recording.journal import Journal, Line
 from recording.part import PartFolder
 from recording.publish import Ending, manifest_without_files, publish
@@ -201,7 +202,7 @@ class Recorder:
         """Take up where a recorder that died left off."""
         for name in part.capture_names():
             writer = self._writers[name] = CaptureWriter(name, part.fd)
-            self._kept_places = max(self._kept_places, -(-writer.length_samples * TICKS_PER_S // name.sample_rate))
+            self._kept_places = max(self._kept_places, ticks_in(writer.length_samples, name.sample_rate))
         self._mix = max(
             (writer for name, writer in self._writers.items() if name.track is None),
             key=lambda writer: writer.length_samples / writer.name.sample_rate,
@@ -236,7 +237,11 @@ class Recorder:
                 self._tell({"tick": tick, "mark": {"track": index}})
             writer = self._writer(CaptureName(self._story.track_number(index), rate))
             self._by_index[index, rate] = writer
-        self.bytes_written += writer.add(place * sound.size, sound)
+        self.bytes_written += writer.add(place * sound.size + self._late_samples(rate), sound)
+
+    def _late_samples(self, rate: int) -> int:
+        """By how much the room has a voice later than it came."""
+        return LATE_SAMPLES if self._mix is not None and rate < self._mix.name.sample_rate else 0
 
     def _writer(self, name: CaptureName) -> CaptureWriter:
         if name not in self._writers:

@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from recording.capture import ticks_in
 from recording.catalog.checking import MalformedError
 from recording.catalog.manifest import Manifest
 from recording.catalog.messages import RecorderConfig
@@ -107,11 +108,11 @@ def _ending(part: PartFolder, config: RecorderConfig, story: Story, until_unix_s
 
 
 def _captured_places(part: PartFolder) -> int:
-    """How many ticks of the recording are in files. One that was cut in half counts."""
+    """How many ticks of the recording are in files."""
     longest = 0
     for name in part.capture_names():
         capture = Capture(name, part.fd)
-        longest = max(longest, -(-capture.samples * TICKS_PER_S // name.sample_rate))
+        longest = max(longest, ticks_in(capture.samples, name.sample_rate))
         capture.close()
     return longest
 

@@ -5,11 +5,12 @@ counted and not written, and becomes silence of the same length. Neither end tru
 server makes a feed (`recording.catalog.feeds`) and lends it to both, so it outlives either.
 """
 
-from recording.feed.layout import NO_TRACK, RATES, TICKS_PER_SECOND, FeedError
+from recording.feed.layout import LATE_SAMPLES, NO_TRACK, RATES, TICKS_PER_SECOND, FeedError
 from recording.feed.reader import FeedReader, Frame, Mark
 from recording.feed.writer import FeedWriter, Voices
 
 __all__ = [
+    "LATE_SAMPLES",
     "NO_TRACK",
     "RATES",
     "TICKS_PER_SECOND",

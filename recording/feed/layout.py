@@ -22,6 +22,9 @@ from recording.catalog.feeds import LEAST_BYTES, MAGIC, MOST_BYTES, RING_AT, SEA
 TICKS_PER_SECOND: Final = 50
 RATES: Final = (8_000, 16_000, 24_000, 48_000)
 NO_TRACK: Final = -1
+LATE_SAMPLES: Final = 16
+"""Of a voice whose rate is lower than the room's: by so many of its own samples the room has it later than its track,
+as the mixer's filters delay what they resample."""
 
 # Words of the first page. Those the reader writes lie in a cache line of their own.
 AT_BEGAN_NS: Final = 3

@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from mixer.dsp.resample import Resampler
 from mixer.protocol import MixerConfig, PlayClip
 from mixer.tick import TICK_NS
+from recording.feed import LATE_SAMPLES
 from tests.support.clips import lend_tone
 from tests.support.conference import RATES, Caller, VirtualConference, amplitude_at, tone
 from tests.support.network import Conditions
@@ -89,6 +91,11 @@ def test_tracks_are_in_step_with_the_room_to_the_sample(record: Record) -> None:
     recorded.run(50)
     together = recorded.voice(first.call_id) + recorded.voice(second.call_id)
     np.testing.assert_array_equal(together, recorded.room())
+
+
+@pytest.mark.parametrize(("rate", "room_rate"), [(8000, 16_000), (8000, 48_000), (16_000, 48_000), (24_000, 48_000)])
+def test_the_room_is_as_late_with_a_narrower_voice_as_recorders_are_told(rate: int, room_rate: int) -> None:
+    assert Resampler(rate, room_rate).delay_samples * rate == LATE_SAMPLES * room_rate
 
 
 def test_without_tracks_there_is_the_room_only(record: Record) -> None:
