@@ -22,13 +22,15 @@ from server.urls.dial import GuardedNetwork, MeteredStream
 from server.urls.errors import FetchError, StaleConnection
 from server.urls.fetched import Fetched, exchanging
 from server.urls.limits import Limits
+from server.urls.pool import ConnectionPool
 from server.urls.request import REDIRECTS, Method, Outgoing
 from server.urls.resolve import Resolver, SystemResolver
 
 log = structlog.get_logger(__name__)
 
-_MAX_CONNECTIONS: Final = 100
-_MAX_IDLE: Final = 20
+_MOST_BUSY: Final = 100
+_MOST_IDLE: Final = 64
+"""As many as webhooks send at once: between two requests all of their connections are idle for a moment."""
 _IDLE_S: Final = 15.0
 _MOST_STALE: Final = 8
 """Kept connections that are tried; a server that restarted has closed them all."""
@@ -53,12 +55,12 @@ class GuardedClient:
         self.allowance = allowance
         self._resolver = resolver if resolver is not None else SystemResolver()
         self._user_agent = _user_agent()
-        self._pool = httpcore2.AsyncConnectionPool(
-            ssl_context=ssl_context if ssl_context is not None else httpcore2.default_ssl_context(),
-            max_connections=_MAX_CONNECTIONS,
-            max_keepalive_connections=_MAX_IDLE,
-            keepalive_expiry=_IDLE_S,
-            network_backend=GuardedNetwork(allowance, self._resolver, network=network, is_own=is_own),
+        self._pool = ConnectionPool(
+            GuardedNetwork(allowance, self._resolver, network=network, is_own=is_own),
+            ssl_context if ssl_context is not None else httpcore2.default_ssl_context(),
+            most_busy=_MOST_BUSY,
+            most_idle=_MOST_IDLE,
+            idle_s=_IDLE_S,
         )
 
     async def aclose(self) -> None:
