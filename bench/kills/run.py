@@ -23,7 +23,7 @@ STATUSES: Final = frozenset(status for token in TOKENS.split() for status in STA
 _REFUSALS: Final = (Answer.BREAK, Answer.LATER, Answer.CLOSE)
 _WAITS_S: Final = ",".join(["0.05", "0.1", "0.2"] + ["0.3"] * 37)
 """So many that none is given up: the receiver refuses 3 of 20, and none of them for good."""
-_BEFORE_READY: Final = 0.15
+_BEFORE_READY: Final = 0.2
 """Share of lives that are ended while they begin."""
 _AFTERTHOUGHT_S: Final = 0.02
 _LONGEST_LIFE_S: Final = 10.0
@@ -117,21 +117,22 @@ def _kill_again_and_again(
     plan: Plan, victim: Victim, receiver: Receiver, result: Result, say: Callable[[str], None]
 ) -> None:
     chance = random.Random(f"kills-{plan.seed}")
-    took_s = 1.0
+    born = time.perf_counter()
+    took_s = 0.0
     for number in range(1, plan.kills + 1):
         if number > 1 and chance.random() < _BEFORE_READY:
-            time.sleep(chance.random() * took_s)
+            time.sleep(max(0.0, born + chance.random() * took_s - time.perf_counter()))
             result.killed_while_starting += not victim.ready()
         else:
-            waited_from = time.perf_counter()
             victim.wait_ready()
-            took_s = max(took_s, time.perf_counter() - waited_from)
+            took_s = time.perf_counter() - born
             _live_on(receiver, chance.randrange(2 * plan.requests))
             time.sleep(chance.random() * _AFTERTHOUGHT_S)
         victim.kill()
         result.kills += 1
         # The next life begins at once, while mixers of the last one may still be ending.
         victim.start()
+        born = time.perf_counter()
         left, gone_s = _still_there(victim, victim.lives - 1)
         result.left_behind += left
         result.orphans_gone_s.append(gone_s)
