@@ -16,13 +16,14 @@ from mixer import clock
 from mixer.commands import Commands
 from mixer.control import Control
 from mixer.privileges import Privileges
-from mixer.protocol import Done, Heartbeat, LegStats, MixerConfig, Ready, Stats
+from mixer.protocol import Done, Heartbeat, LegStats, LogLine, MixerConfig, Ready, Stats
 from mixer.tick import TICK_NS, Mixer
 from mixer.transports.udp import UdpTransport
 
 HEARTBEAT_NS: Final = 1_000_000_000
 GIVE_UP_NS: Final = 500_000_000
 """Later than this, lost ticks are not made up for."""
+COMPLAIN_NS: Final = 60 * HEARTBEAT_NS
 STATS_PART: Final = 25
 COLLECT_TICKS: Final = 500
 COLLECT_SLACK_NS: Final = 10_000_000
@@ -49,6 +50,7 @@ class Loop:
         self._privileges = Privileges()
         self._due_ns = 0
         self._heartbeat_ns = 0
+        self._overflow_told = self._complain_ns = 0
 
     def run(self) -> int:
         """See `run`."""
@@ -115,6 +117,7 @@ class Loop:
         dropped |= mixer.malformed()
         if overflow := self.transport.overflow():
             dropped["overflow"] = overflow
+            self._complain_of(overflow, now_ns)
         times = mixer.times
         self.control.send(
             Heartbeat(
@@ -130,6 +133,13 @@ class Loop:
         for line in self._privileges.take_news():
             self.control.send(line)
         self._heartbeat_ns = now_ns + HEARTBEAT_NS
+
+    def _complain_of(self, overflow: int, now_ns: int) -> None:
+        """Have it logged that datagrams were lost on this machine: nobody hears the difference to a bad network."""
+        if overflow > self._overflow_told and now_ns >= self._complain_ns:
+            lost = overflow - self._overflow_told
+            self.control.send(LogLine("warning", "receive buffer overflowed", {"datagrams": lost}))
+            self._overflow_told, self._complain_ns = overflow, now_ns + COMPLAIN_NS
 
     def _send_stats(self) -> None:
         """One part of each answer that is owed."""

@@ -20,6 +20,7 @@ from mixer.protocol import (
     Heartbeat,
     LegConnected,
     LendSocket,
+    LogLine,
     MediaFormat,
     MixerConfig,
     OutgoingStream,
@@ -60,8 +61,10 @@ class Server:
     def of(self, kind: type) -> Report:
         return self.wait(lambda report: isinstance(report, kind))
 
-    def lend(self, socket_id: int, shared: bool) -> tuple[str, int]:
+    def lend(self, socket_id: int, shared: bool, receive_bytes: int | None = None) -> tuple[str, int]:
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as media:
+            if receive_bytes is not None:
+                media.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_bytes)
             media.bind(("127.0.0.1", 0))
             self.send(LendSocket(socket_id, socket_id, shared), [media.fileno()])
             self.of(Done)
@@ -99,6 +102,27 @@ def far_end() -> socket.socket:
 def test_idle_mixer_beats_but_does_not_tick(server: Server) -> None:
     beats = [server.of(Heartbeat) for _ in range(2)]
     assert all(isinstance(beat, Heartbeat) and (beat.legs, beat.ticks) == (0, 0) for beat in beats)
+
+
+def overflow(report: Report) -> int:
+    return report.dropped.get("overflow", 0) if isinstance(report, Heartbeat) else 0
+
+
+def test_what_a_full_receive_buffer_loses_is_counted_and_complained_of_once_a_minute(server: Server) -> None:
+    address = server.lend(1, shared=True, receive_bytes=1)
+    with far_end() as peer:
+        for _ in range(100):
+            peer.sendto(bytes(1000), address)
+        line = server.wait(lambda report: isinstance(report, LogLine) and "overflow" in report.event)
+        assert isinstance(line, LogLine) and line.level == "warning"
+        lost = overflow(server.wait(lambda report: overflow(report) > 0))
+        assert line.fields == {"datagrams": lost}
+        assert 0 < lost < 100
+        peer.sendto(bytes(1000), address)
+        server.wait(lambda report: overflow(report) > lost)
+        server.of(Heartbeat)
+    told = [report for report in server.seen if isinstance(report, LogLine) and report.level == "warning"]
+    assert told == [line]
 
 
 def test_leg_is_sent_media_until_it_is_removed_and_the_mixer_is_idle_again(server: Server) -> None:
