@@ -2,11 +2,13 @@
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from mixer.codecs import opus
 from mixer.protocol import MixerConfig
-from tests.support.conference import VirtualConference, tone
+from tests.support.conference import VirtualConference, amplitude_at, tone
 from tests.support.opus_sender import OpusSender
+from tests.support.voices import speech as voice
 
 
 class Decodes:
@@ -40,23 +42,66 @@ def test_legs_that_say_they_are_silent_are_not_decoded_in_large_conferences(
         assert decodes.count == 12 * 30
 
 
-def test_first_word_after_silence_is_whole() -> None:
-    """The first 100 ms of speech reach the listeners as if the leg had been decoded all the time."""
+def onset(config: MixerConfig, how: str) -> NDArray[np.float32]:
+    """The first 100 ms of what others hear of a word after two seconds of silence, DTX or being muted."""
     quiet = np.random.default_rng(1).normal(0, 12, 2 * 48_000).astype(np.int16)
-    word = tone(300, 1, 48_000, 9000)
+    word = np.rint(voice("ben", 1.0, 48_000)).astype(np.int16)
+    before = np.rint(voice("carla", 2.0, 48_000)).astype(np.int16) if how == "mute" else quiet
+    conference = VirtualConference(config)
+    sender = OpusSender(bitrate=24_000, dtx=how == "dtx")
+    talker = conference.add("opus", np.concatenate([before, word]), opus_sender=sender, phase_ms=5)
+    for _ in range(0 if how == "mute" else 11):
+        conference.add("opus")
+    listener = conference.add("l16", rate=48_000)
+    if how == "mute":
+        conference.update(talker, heard=False)
+        conference.run(101)
+        conference.update(talker, heard=True)
+    conference.run(160 - len(listener.got))
+    return listener.heard()[101 * 960 : 101 * 960 + 4800]
 
-    def heard(above: int) -> np.ndarray:
-        conference = VirtualConference(MixerConfig("test", skip_silent_above=above))
-        conference.add("opus", np.concatenate([quiet, word]), opus_sender=OpusSender(bitrate=24_000))
-        for _ in range(11):
-            conference.add("opus")
-        listener = conference.add("l16", rate=48000)
-        conference.run(160)
-        return listener.heard()[96_000:]
 
-    skipping, decoding = heard(8), heard(100)
-    begins = int(np.argmax(np.abs(decoding) > 1000))
-    first = slice(begins, begins + 4800)
-    assert np.abs(decoding[first]).max() > 7000
-    error = np.sqrt(np.mean((skipping[first] - decoding[first]) ** 2))
-    assert error < 0.1 * np.sqrt(np.mean(decoding[first] ** 2))
+@pytest.mark.parametrize("how", ["silence", "dtx", "mute"])
+def test_first_hundred_ms_after_silence_dtx_or_unmute_are_kept(how: str) -> None:
+    """They are as if the leg had been decoded all the time, and as loud as the word is said."""
+    skipping, decoding = onset(MixerConfig("test"), how), onset(MixerConfig("test", skip_silent=False), how)
+    loud = np.sqrt(np.mean(decoding**2))
+    assert loud > 800
+    assert np.sqrt(np.mean((skipping - decoding) ** 2)) < 0.05 * loud
+
+
+def test_muted_leg_is_not_decoded(monkeypatch: pytest.MonkeyPatch) -> None:
+    decodes, counts = Decodes(monkeypatch), {}
+    for skip in (True, False):
+        conference = VirtualConference(MixerConfig("test", skip_silent=skip))
+        talker = conference.add("opus", tone(400, 3, 48_000))
+        conference.add("l16", rate=48_000)
+        conference.run(50)
+        conference.update(talker, heard=False)
+        conference.run(1)  # in which it is faded out
+        decodes.count = 0
+        conference.run(30)
+        counts[skip] = decodes.count
+    assert counts == {True: 0, False: 30}
+
+
+def test_leg_that_only_some_hear_is_decoded_for_them() -> None:
+    conference = VirtualConference()
+    coach = conference.add("opus", tone(400, 3, 48_000))
+    coached, other = conference.add("l16", rate=48_000), conference.add("l16", rate=48_000)
+    conference.update(coach, heard=True, heard_by=[coached.call_id])
+    conference.run(100)
+    levels = [amplitude_at(caller.heard()[48_000:], 400, 48_000) for caller in (coached, other)]
+    assert levels[0] > 2500
+    assert levels[1] < 5
+
+
+def test_wait_of_a_muted_leg_is_shortened_all_the_same() -> None:
+    conference = VirtualConference()
+    talker = conference.add("opus", tone(400, 20, 48_000), phase_ms=5)
+    conference.run(100)
+    conference.update(talker, heard=False)
+    talker.link.hold(conference.now_ns, conference.now_ns + 300_000_000)
+    conference.run(800)
+    (line,) = [line for line in conference.mixer.stats() if line.call_id == talker.call_id]
+    assert line.buffer_ms < 50
