@@ -167,7 +167,7 @@ async def _pace(talks: list[Talk], sender: Sender, job: Job) -> dict[str, Any]:
     sender.start()
     for talk in talks:
         sender.notify(await talk.begin())
-    events, begun = 0, clock.monotonic()
+    events, begun, counted_from = 0, clock.monotonic(), clock.now() + _WARM_UP_S
     async with asyncio.TaskGroup() as group:
 
         async def happen(talk: Talk) -> None:
@@ -180,7 +180,7 @@ async def _pace(talks: list[Talk], sender: Sender, job: Job) -> dict[str, Any]:
             events += 1
     await asyncio.sleep(_AFTER_S)
     await sender.stop(grace_s=0)
-    return {"events": events, "delivered": sender.counters.delivered}
+    return {"events": events, "delivered": sender.counters.delivered, "counted_from": counted_from}
 
 
 def main() -> None:

@@ -9,6 +9,7 @@ import asyncio
 import json
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
@@ -17,6 +18,18 @@ from bench.machine import pin
 from bench.receiver import Answer, Receiver
 
 _ROOT: Final = Path(__file__).resolve().parent.parent
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """An event that arrived at an endpoint."""
+
+    endpoint: int
+    event_id: str
+    happened_at: float
+    """Unix seconds."""
+    took_ms: float
+    """From then to its arrival."""
 
 
 class Sink:
@@ -46,9 +59,9 @@ class Sink:
         """Let an endpoint accept connections and requests, and never answer."""
         self._ask({"hang": endpoint})
 
-    def collect(self) -> list[tuple[int, str, float]]:
-        """Endpoint, event id and ms from what happened to its arrival, of all that arrived since the last time."""
-        return [(endpoint, event_id, took_ms) for endpoint, event_id, took_ms in self._ask("collect")]
+    def collect(self) -> list[Told]:
+        """What arrived since the last time."""
+        return [Told(*told) for told in self._ask("collect")]
 
     def _ask(self, what: Any) -> Any:
         assert self._process.stdin is not None
@@ -78,10 +91,10 @@ async def serve(endpoints: int) -> None:
         await receiver.stop()
 
 
-def _collected(endpoint: int, receiver: Receiver) -> list[tuple[int, str, float]]:
+def _collected(endpoint: int, receiver: Receiver) -> list[tuple[int, str, float, float]]:
     arrivals, receiver.arrivals = receiver.arrivals, []
     events = [(arrival.at, json.loads(arrival.body)) for arrival in arrivals]
-    return [(endpoint, event["id"], 1000 * (at - event["timestamp"])) for at, event in events]
+    return [(endpoint, event["id"], event["timestamp"], 1000 * (at - event["timestamp"])) for at, event in events]
 
 
 def _print(answer: Any) -> None:

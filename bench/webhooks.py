@@ -85,8 +85,9 @@ def _paced(cores: Cores, seconds: float, *, hangs: bool) -> list[float]:
     with Sink(ENDPOINTS, cores.generator) as sink:
         if hangs:
             sink.hang(ENDPOINTS - 1)
-        run(Job("pace", EACH, tuple(sink.urls), seconds=seconds, rate=PACE, core=cores.server))
-        return [took_ms for endpoint, _, took_ms in sink.collect() if endpoint != ENDPOINTS - 1]
+        paced = run(Job("pace", EACH, tuple(sink.urls), seconds=seconds, rate=PACE, core=cores.server))
+        counted = [told for told in sink.collect() if told.happened_at >= paced["counted_from"]]
+        return [told.took_ms for told in counted if told.endpoint != ENDPOINTS - 1]
 
 
 def measure_told(server: Server, seconds: float) -> dict[str, Any]:
@@ -103,7 +104,7 @@ def measure_told(server: Server, seconds: float) -> dict[str, Any]:
                 muted = number // TALKS % 2 == 0
                 pool.submit(server.change, conference_id, call_id, muted=muted)
         time.sleep(1.0)
-        arrived = [took_ms for _, _, took_ms in sink.collect()]
+        arrived = [told.took_ms for told in sink.collect()]
         for conference_id, _ in talks:
             server.end(conference_id)
         wait_until_gone(server)
