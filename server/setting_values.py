@@ -19,6 +19,7 @@ from server.urls.allowance import parse_allowance
 
 _CORES_FORM: Final = "write numbers of processors, such as 0-3,6"
 _CORES: Final = re.compile(r"([0-9]{1,4})(?:-([0-9]{1,4}))?")
+_FEWEST_VOICES: Final = 8
 _NOISE_SUPPRESSOR: Final = "webrtc_noise_gain"
 _SIZE: Final = re.compile(r"([0-9]+(?:\.[0-9]+)?) *(?:([kmgt])?(i)?b)?", re.IGNORECASE)
 
@@ -161,6 +162,13 @@ def region(value: str) -> str:
         check_region(value)
     except Refusal as refusal:
         raise ValueError(refusal.detail.partition(": ")[2]) from refusal
+    return value
+
+
+def loudest(value: int) -> int:
+    """A number of voices of which some can be given up to try others."""
+    if value != 0 and value < _FEWEST_VOICES:
+        raise ValueError(f"write a number of voices, {_FEWEST_VOICES} or more, or 0 for all")
     return value
 
 

@@ -95,6 +95,12 @@ class Settings(BaseSettings):
     )
     mixer_opus_bitrate: int = Field(64_000, ge=6_000, le=510_000, description="Bits a second of Opus sent, a stream.")
     mixer_opus_complexity: int = Field(0, ge=0, le=10, description="Work that Opus encoding may take, 0 to 10.")
+    mixer_share_encodes: bool = Field(True, description="Send the same packets to all who hear the same in Opus.")
+    mixer_skip_silent: bool = Field(True, description="Leave Opus undecoded that nobody hears, or that says nothing.")
+    mixer_loudest: Annotated[int, AfterValidator(values.loudest)] = Field(
+        64, description="Most Opus voices of a conference mixed at a time, the loudest, 8 or more; 0: all."
+    )
+    mixer_protect_lossy: bool = Field(True, description="Send Opus with FEC to whoever reports that packets get lost.")
     mixer_scheduling: Literal["auto", "normal", "realtime"] = Field(
         "auto", description="Whether mixers run before everything else; `auto`: where it is allowed and harmless."
     )

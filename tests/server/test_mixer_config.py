@@ -23,6 +23,12 @@ async def test_the_lobby_and_every_conference_are_told_the_settings(tmp_path: Pa
             assert (config.opus_bitrate, config.opus_complexity, config.scheduling) == (24_000, 5, "normal")
 
 
+def test_each_way_of_saving_work_can_be_switched_off(tmp_path: Path) -> None:
+    off = {"mixer_share_encodes": False, "mixer_skip_silent": False, "mixer_loudest": 0, "mixer_protect_lossy": False}
+    config = mixer_config(settings_for(tmp_path, **off), "conf")
+    assert (config.share_encodes, config.skip_silent, config.loudest, config.protect_lossy) == (False, False, 0, False)
+
+
 def test_what_a_mixer_may_claim_is_passed_on(tmp_path: Path) -> None:
     settings = settings_for(tmp_path, mixer_scheduling="realtime", mixer_cores="0", mixer_lock_memory=True)
     config = mixer_config(settings, "conf")

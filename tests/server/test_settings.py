@@ -247,6 +247,14 @@ def test_cores_are_numbers_and_ranges_of_those_there_are(
     assert said == "PARLEY_MIXER_CORES: 2-4 is not among the processors that the server may use: 0,1,2,3"
 
 
+@pytest.mark.parametrize(("given", "meant"), [("0", 0), ("8", 8), ("2000", 2000)])
+def test_voices_mixed_at_a_time_are_all_or_enough_to_try_others(given: str, meant: int) -> None:
+    assert load_settings({"dev": True, "mixer_loudest": given}).mixer_loudest == meant
+    for few in ("7", "-1"):
+        said = problems({"dev": True, "mixer_loudest": few})
+        assert said == "PARLEY_MIXER_LOUDEST: write a number of voices, 8 or more, or 0 for all"
+
+
 def test_recordings_are_in_the_data_folder_and_their_copies_where_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PARLEY_RECORDINGS_URL", "file:///mnt/recordings/")
     settings = Settings(dev=True, data_dir=Path("/srv/parley"))
