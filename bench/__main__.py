@@ -10,7 +10,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, Final
 
-from bench import janus, machine, rows, table, waiting, webhooks
+from bench import janus, machine, recording, rows, table, waiting, webhooks
 from bench.compare import PAIRS, Pair, compare
 from bench.target import Server, ServerError
 from server.caller.errors import CallerError
@@ -24,6 +24,7 @@ _ONCE: Final[dict[str, Callable[[Server, float], dict[str, Any]]]] = {
     "idle": lambda server, seconds: dict(rows.measure_idle(server)),
     "waiting": waiting.measure_waiting,
     **webhooks.MEASURED,
+    **recording.MEASURED,
 }
 """What is measured besides the rows of the table."""
 
@@ -135,7 +136,7 @@ def show(report: dict[str, Any]) -> None:
         print(f"new conference, join to answer: {took}")
     if "waiting" in report:
         print(waiting.describe(report["waiting"]))
-    for line in webhooks.describe(report):
+    for line in (*webhooks.describe(report), *recording.describe(report)):
         print(line)
     if idle := report.get("idle"):
         print(

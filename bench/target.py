@@ -16,6 +16,8 @@ from server.caller.client import ParleyClient
 from server.caller.errors import CallerError
 
 READY_WITHIN_S: Final = 30.0
+PUBLISHED_WITHIN_S: Final = 300.0
+"""Also on a machine that has much else to do: a recorder takes only what is left."""
 _STOP_WITHIN_S: Final = (3.0, 20.0)
 _RTP_PORTS: Final = "30000-31999"
 _ROOT: Final = Path(__file__).resolve().parent.parent
@@ -129,6 +131,21 @@ class Server:
 
     def stats(self, conference_id: str) -> dict[str, Any]:
         return self._ask("GET", f"/v1/conferences/{conference_id}/stats")
+
+    def record(self, conference_id: str) -> str:
+        """Record it with all tracks from now on; the recording's id."""
+        answer = self._ask("POST", f"/v1/conferences/{conference_id}/recordings", {"tracks": True})
+        return str(answer["recording_id"])
+
+    def published(self, recording_id: str) -> dict[str, Any]:
+        """Wait until a recording is published; its manifest."""
+        deadline = time.perf_counter() + PUBLISHED_WITHIN_S
+        path = f"/v1/recordings/{recording_id}"
+        while self._ask("GET", path)["status"] in ("in-progress", "processing"):
+            if time.perf_counter() > deadline:
+                raise ServerError(f"the recording was not published in {PUBLISHED_WITHIN_S:.0f} s")
+            time.sleep(0.2)
+        return self._ask("GET", f"{path}/manifest")
 
     def end(self, conference_id: str) -> None:
         self._ask("POST", f"/v1/conferences/{conference_id}/end")

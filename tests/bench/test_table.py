@@ -58,7 +58,7 @@ def test_a_report_is_written_under_its_date_and_commit(tmp_path: Path) -> None:
 
 def test_everything_is_measured_unless_names_say_otherwise() -> None:
     everything = chosen(None, quick=False)
-    once = ["start", "idle", "waiting", "journal", "deliveries", "hanging", "told"]
+    once = ["start", "idle", "waiting", "journal", "deliveries", "hanging", "told", "recording-pcmu", "recording-opus"]
     assert (everything.once, everything.rows, everything.pairs) == (once, list(ROWS), [])
     assert chosen(None, quick=False, beside=True).pairs == list(PAIRS)
 

@@ -14,7 +14,8 @@ _PITCHES_HZ = 400 + 100 * np.arange(24)
 _SOFTEST = 0.25
 """Of the tone's amplitude: a frame with less of any pitch says nothing."""
 AMPLITUDE = 6000.0
-MOST_SHIFT_MS = 300
+MOST_SHIFT_MS = 500
+"""Between any two seconds of a call whose machine stalls; a second that is cut out or put in is more."""
 
 
 def counting(seconds: int, rate: int) -> Pcm:

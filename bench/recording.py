@@ -1,0 +1,161 @@
+"""What recording a conference with everybody's track costs: the mixer's ticks, the recorder, and what a stall does.
+
+Each figure is of a conference of its own, unrecorded, recorded, and recorded by a recorder that stands still for a
+while: the spreads of ticks that a mixer tells are of its last minute, so of all of such a conference.
+"""
+
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
+from typing import Any, Final, Literal
+
+from bench.machine import cpu_s, private_bytes
+from bench.rows import SETTLE_S, wait_until_gone
+from bench.target import Server, ServerError
+from bench.targets import Finding, Target
+from server.loadtest.joining import Calls, join_all
+from server.loadtest.load import Load
+from server.loadtest.process import GeneratorProcess
+
+STALL_FROM_S: Final = 1
+STALL_UNTIL_S: Final = 3
+LEAST_S: Final = 5.0
+"""A window that a stall and its end fit into."""
+
+How = Literal["unrecorded", "recorded", "stalled"]
+WAYS: Final[tuple[How, ...]] = ("unrecorded", "recorded", "stalled")
+
+
+def measure(load: Load, server: Server, seconds: float) -> dict[str, Any]:
+    """One kind of conference in all three ways."""
+    found: dict[str, dict[str, Any]] = {how: _measure(server, max(seconds, LEAST_S), load, how) for how in WAYS}
+    unrecorded, recorded, stalled = found.values()
+    return {
+        "participants": load.participants,
+        "talking": load.talkers,
+        **found,
+        "work_change": recorded["work_ms"]["p50"] / unrecorded["work_ms"]["p50"] - 1,
+        "mixer_change": recorded["mixer_core"] / unrecorded["mixer_core"] - 1,
+        "stall_p99_change": stalled["work_ms"]["p99"] / recorded["work_ms"]["p99"] - 1,
+    }
+
+
+class _Reading:
+    """CPU time of the conference's mixer and of its recorder, over a window."""
+
+    def __init__(self, mixer: int, recorder: int | None) -> None:
+        self._pids = [[mixer], [recorder] if recorder is not None else []]
+        self._readings: list[list[float]] = []
+
+    def read(self) -> None:
+        """When the window opens and when it closes."""
+        self._readings.append([time.perf_counter(), *map(cpu_s, self._pids)])
+
+    def cores(self) -> tuple[float, float]:
+        """The mixer's and the recorder's part of a core."""
+        (from_s, *before), (to_s, *after) = self._readings
+        mixer, recorder = (b - a for a, b in zip(before, after, strict=True))
+        return mixer / (to_s - from_s), recorder / (to_s - from_s)
+
+
+def _measure(server: Server, seconds: float, load: Load, how: How) -> dict[str, Any]:
+    with GeneratorProcess(load) as generator:
+        calls = Calls(server.client, load, f"bench-{how}-{load.codec}", generator.addresses)
+        joined = [one for group in join_all(load, generator, calls.join) for one in group]
+        conference_id = joined[0].seat.conference_id
+        recording_id = None if how == "unrecorded" else server.record(conference_id)
+        time.sleep(SETTLE_S)
+        recorder = None if recording_id is None else _process(server, f"recorder {recording_id[-6:]}")
+        reading = _Reading(_process(server, f"mixer {conference_id[-9:]}"), recorder)
+        progress = partial(_stall, recorder) if how == "stalled" and recorder is not None else lambda _: None
+        try:
+            seen = generator.measure(seconds, reading.read, reading.read, progress)
+        finally:
+            if recorder is not None:
+                with suppress(ProcessLookupError):
+                    os.kill(recorder, signal.SIGCONT)
+        stats = server.stats(conference_id)["mixer"]
+        recorder_mib = 0.0 if recorder is None else private_bytes(recorder) / (1 << 20)
+    server.end(conference_id)
+    gaps = [] if recording_id is None else server.published(recording_id)["gaps"]
+    wait_until_gone(server)
+    mixer_core, recorder_core = reading.cores()
+    return {
+        "work_ms": stats["work_ms"],
+        "lateness_ms": stats["lateness_ms"],
+        "late_ticks": stats["late_ticks"],
+        "ticks": stats["ticks"],
+        "delivered": seen["delivered"],
+        "mixer_core": mixer_core,
+        "recorder_core": recorder_core,
+        "recorder_mib": recorder_mib,
+        "missing_s": sum(gap["duration_s"] for gap in gaps),
+    }
+
+
+def _stall(recorder: int, progress: Mapping[str, int]) -> None:
+    """Stop the recorder, as a disk would that takes no more, and let it go on later; told of every second."""
+    second = progress["tick"] // 50
+    if second == STALL_FROM_S:
+        os.kill(recorder, signal.SIGSTOP)
+    elif second == STALL_UNTIL_S:
+        os.kill(recorder, signal.SIGCONT)
+
+
+def _process(server: Server, name: str) -> int:
+    for pid in server.mixers():
+        with suppress(FileNotFoundError, ProcessLookupError):
+            if Path(f"/proc/{pid}/comm").read_text().strip() == name:
+                return pid
+    raise ServerError(f"there is no process {name!r}")
+
+
+MEASURED: Final[dict[str, Callable[[Server, float], dict[str, Any]]]] = {
+    "recording-pcmu": partial(measure, Load("pcmu", 100, 100)),
+    "recording-opus": partial(measure, Load("opus", 100, 3)),
+}
+"""What is measured, by name."""
+
+
+def _claims(name: str) -> tuple[Target, ...]:
+    return (
+        # A mixer does nothing but tick, and its CPU time does not grow when another process has its core.
+        Target(name, "a tick costs more by", lambda found: 100 * found["mixer_change"], "at most", 15, " %"),
+        Target(name, "recorder", lambda found: 100 * found["recorded"]["recorder_core"], "at most", 25, " % of a core"),
+        Target(name, "tick p99 more by a stall", lambda found: 100 * found["stall_p99_change"], "at most", 10, " %"),
+        Target(name, "missing after a stall", lambda found: found["stalled"]["missing_s"], "at most", 0, " s"),
+    )
+
+
+CLAIMS: Final = tuple(claim for name in MEASURED for claim in _claims(name))
+
+
+def describe(report: Mapping[str, Any]) -> Iterator[str]:
+    """Lines for the printed table: what was measured, and whether it is what is claimed."""
+    for name in MEASURED:
+        if name in report:
+            yield from _lines(name, report[name])
+    for claim in CLAIMS:
+        if claim.row in report:
+            finding = Finding(claim, claim.figure(report[claim.row]))
+            yield f"{claim.row}: {claim.what} {claim.bound} {claim.limit:g}{claim.unit}: {finding.verdict}"
+
+
+def _lines(name: str, found: Mapping[str, Any]) -> Iterator[str]:
+    yield f"{name}, {found['talking']} of {found['participants']} talk, all tracks:"
+    for how in WAYS:
+        one = found[how]
+        yield (
+            f"  {how:<10}  work {_spread(one['work_ms'])} ms, lateness {_spread(one['lateness_ms'])} ms, "
+            f"late {one['late_ticks']} of {one['ticks']}, mixer {100 * one['mixer_core']:.1f} %, "
+            f"recorder {100 * one['recorder_core']:.1f} % of a core, {one['recorder_mib']:.1f} MiB"
+        )
+    yield f"  work p50 {100 * found['work_change']:+.1f} %, mixer's CPU {100 * found['mixer_change']:+.1f} %"
+
+
+def _spread(times: Mapping[str, float]) -> str:
+    return "/".join(f"{times[key]:.2f}" for key in ("p50", "p99", "max"))
