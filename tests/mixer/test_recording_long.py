@@ -122,7 +122,7 @@ def lag_ms(one: NDArray[np.int16], other: NDArray[np.int16], rate: int) -> float
     [(("pcmu", "l16"), 60 * MINUTES), (("pcmu", "g722", "opus"), 48)],
     ids=["long", "with Opus"],
 )
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(120 + 60 * MINUTES)
 def test_tracks_stay_with_the_room_and_the_room_with_time(
     tmp_path: Path, codecs: tuple[Codec, ...], seconds: int
 ) -> None:
