@@ -17,7 +17,8 @@ from mixer.formats.opus_encoding import MIX, OWN, SILENCE, OpusEncoding
 from mixer.formats.opus_profiles import plain
 from mixer.protocol import MixerConfig
 from mixer.protocol import Playout as PlayoutBounds
-from mixer.receive.playout import Action, Playout
+from mixer.receive.action import Action
+from mixer.receive.playout import Playout
 from mixer.receive.ring import SlotRing
 from mixer.transports.base import Outgoing
 
