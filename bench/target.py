@@ -137,6 +137,10 @@ class Server:
         answer = self._ask("POST", f"/v1/conferences/{conference_id}/recordings", {"tracks": True})
         return str(answer["recording_id"])
 
+    def pause(self, recording_id: str, paused: bool) -> None:
+        """Let a recording pause, or go on."""
+        self._ask("PATCH", f"/v1/recordings/{recording_id}", {"status": "paused" if paused else "in-progress"})
+
     def published(self, recording_id: str) -> dict[str, Any]:
         """Wait until a recording is published; its manifest."""
         deadline = time.perf_counter() + PUBLISHED_WITHIN_S
