@@ -120,8 +120,6 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("format", choices=FORMATS)
     parser.add_argument("--left", metavar="CALL", help="this call's voice left, all others right")
     options = parser.parse_args(arguments)
-    with suppress(OSError):
-        os.setpriority(os.PRIO_PROCESS, 0, _NICENESS)
     try:
         render(options.folder, options.recording_id, options.format, options.left)
     except (NothingToRenderError, MalformedError, OSError, ValueError) as error:
@@ -131,4 +129,6 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
+    with suppress(OSError):
+        os.setpriority(os.PRIO_PROCESS, 0, _NICENESS)
     sys.exit(main())
