@@ -14,7 +14,7 @@ from server.errors import ParleyError, invalid
 from server.journal import Journal, JournalUnavailable
 from server.live_events import EVERYTHING, Json, Only, Reader
 from server.service_context import Context
-from server.service_history import find_conference
+from server.service_history import conference_id_of, find_conference
 from server.webhooks.model import DeliveryKind, DeliveryRecord, DeliveryState, NewDelivery
 from server.webhooks.plan import has_callback, plan
 
@@ -88,9 +88,10 @@ async def _place(journal: Journal, project_id: str, last_event_id: str | None) -
 
 async def list_deliveries(context: Context, project_id: str, page: DeliveryPage) -> list[DeliveryRecord]:
     """Return deliveries, the newest first."""
+    conference_id = conference_id_of(context, project_id, page.conference_id)
     try:
         return await context.journal.list_deliveries(
-            project_id, conference_id=page.conference_id, state=page.state, limit=page.limit, before=page.before
+            project_id, conference_id=conference_id, state=page.state, limit=page.limit, before=page.before
         )
     except JournalUnavailable as error:
         raise _unreadable() from error

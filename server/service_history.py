@@ -27,6 +27,12 @@ async def find_conference(context: Context, project_id: str, reference: str) -> 
     return conference
 
 
+def conference_id_of(context: Context, project_id: str, reference: str | None) -> str | None:
+    """Return the id that a list is to be narrowed to: a name stands for the conference that has it in progress."""
+    live = None if reference is None else context.live.find(project_id, reference)
+    return reference if live is None else live.conference_id
+
+
 @dataclass(frozen=True, slots=True)
 class Page:
     """Which conferences a list is to hold: None is any."""

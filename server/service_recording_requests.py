@@ -17,6 +17,7 @@ from server.recordings.shelf import Sound
 from server.recordings.views import audio_url, manifest_of, row_view, running_view
 from server.service_conferences import in_progress
 from server.service_context import Context
+from server.service_history import conference_id_of
 from server.service_steps import carry_out
 
 Wanted = Literal["paused", "in-progress", "stopped"]
@@ -82,11 +83,12 @@ async def get(context: Context, project_id: str, recording_id: str) -> dict[str,
 
 async def list_recordings(context: Context, project_id: str, page: RecordingPage) -> list[dict[str, Any]]:
     """Return RECORDINGs, the newest first."""
+    conference_id = conference_id_of(context, project_id, page.conference_id)
     try:
         last = None if page.before is None else await context.journal.recording(page.before)
         if page.before is not None and (last is None or last.project_id != project_id):
             raise invalid("before", f"there is no recording {page.before!r}")
-        rows = await context.journal.list_recordings(project_id, page.conference_id, page.limit, last)
+        rows = await context.journal.list_recordings(project_id, conference_id, page.limit, last)
     except JournalUnavailable as error:
         raise _unreadable() from error
     return [_view(context, row) for row in rows]

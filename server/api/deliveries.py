@@ -23,7 +23,7 @@ MAX_LIST = 1000
 async def list_deliveries(
     service: ServiceOf,
     project: Project,
-    conference_id: Annotated[str | None, Query(max_length=128)] = None,
+    conference_id: Annotated[str | None, Query(max_length=128, description="Id, or name in progress.")] = None,
     state: Annotated[DeliveryState | None, Query()] = None,
     limit: Annotated[int, Query(ge=1, le=MAX_LIST)] = 100,
     before: Annotated[

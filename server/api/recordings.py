@@ -54,7 +54,7 @@ async def start_recording(
 async def list_recordings(
     service: ServiceOf,
     project: Project,
-    conference_id: Annotated[str | None, Query(max_length=128)] = None,
+    conference_id: Annotated[str | None, Query(max_length=128, description="Id, or name in progress.")] = None,
     limit: Annotated[int, Query(ge=1, le=MAX_LIST)] = 100,
     before: Annotated[str | None, Query(max_length=128, description="Id of the last one of the page before.")] = None,
 ) -> RecordingList:

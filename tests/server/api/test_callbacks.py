@@ -101,3 +101,15 @@ async def test_a_failed_attempt_is_repeated_when_its_time_comes(api: Api) -> Non
     query = f"/v1/webhook-deliveries?conference_id={joined['conference_id']}"
     (delivery,) = (await api.get(query))["deliveries"]
     assert (delivery["state"], delivery["attempts"], delivery["last_status"]) == ("pending", 1, 500)
+
+
+async def test_a_list_can_be_of_a_conference_by_the_name_it_has_in_progress(api: Api) -> None:
+    await api.enter("team", status_callback=URL, record="record-from-start")
+    await api.enter("other", 40002, status_callback=URL, record="record-from-start")
+    await api.settle()
+    for noun, path in (("deliveries", "webhook-deliveries"), ("recordings", "recordings")):
+        by_name = (await api.get(f"/v1/{path}?conference_id=team"))[noun]
+        assert len(by_name) == 1
+        conference_id = by_name[0]["conference_id"]
+        assert (await api.get(f"/v1/{path}?conference_id={conference_id}"))[noun] == by_name
+        assert (await api.get(f"/v1/{path}?conference_id=nobody"))[noun] == []
