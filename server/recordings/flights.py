@@ -5,6 +5,7 @@ from collections.abc import Callable, Coroutine, Hashable
 from typing import Any
 
 from server.errors import ParleyError
+from server.flights import SharedWork
 from server.tasks import Tasks
 
 
@@ -12,20 +13,14 @@ class Flights:
     """At most one piece of work per key is under way, and at most so many of all keys."""
 
     def __init__(self, tasks: Tasks, at_once: int) -> None:
-        self._tasks = tasks
-        self._places = asyncio.Semaphore(at_once)
-        self._under_way: dict[Hashable, asyncio.Task[Exception | None]] = {}
+        self._works: SharedWork[None, Exception] = SharedWork(tasks, Exception, at_once)
 
     async def join(self, key: Hashable, work: Callable[[], Coroutine[Any, Any, None]], name: str) -> None:
         """Wait for the work under `key`, which is begun with `work()` if there is none; raise what it raised.
 
         It goes on if whoever waits is cancelled.
         """
-        task = self._under_way.get(key)
-        if task is None:
-            task = self._tasks.spawn(self._outcome(work), name)
-            self._under_way[key] = task
-            task.add_done_callback(lambda _: self._under_way.pop(key, None))
+        task = self._works.begun(key, work, name)
         try:
             failure = await asyncio.shield(task)
         except asyncio.CancelledError:
@@ -34,12 +29,3 @@ class Flights:
             raise
         if failure is not None:
             raise failure
-
-    async def _outcome(self, work: Callable[[], Coroutine[Any, Any, None]]) -> Exception | None:
-        """Do it; a failure is told to those who wait, and is no failed task."""
-        async with self._places:
-            try:
-                await work()
-            except Exception as error:
-                return error
-        return None
