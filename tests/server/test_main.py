@@ -18,6 +18,7 @@ import pytest
 
 from server.main import Signals, listen, only_user_of
 from server.settings import SettingsError
+from tests.support.processes import children, wait_until_gone
 
 BODY = {"media": {"rtp": {"codec": "pcmu", "ip": "127.0.0.1", "port": 40000}}}
 
@@ -56,10 +57,6 @@ class Running:
     def signal(self, number: signal.Signals) -> None:
         self.process.send_signal(number)
 
-    def children(self) -> list[int]:
-        tasks = Path(f"/proc/{self.process.pid}/task")
-        return [int(pid) for task in tasks.iterdir() for pid in (task / "children").read_text().split()]
-
     def exit_code(self) -> int:
         assert self.process.stderr is not None
         self.process.stderr.read()
@@ -83,8 +80,8 @@ def running(tmp_path: Path) -> Iterator[Running]:
 def test_sigterm_drains_and_a_second_one_ends_everything(running: Running, tmp_path: Path) -> None:
     status, joined = running.request("POST", "/v1/conferences/x/participants", BODY)
     assert status == 201
-    children = running.children()
-    assert children
+    started = children(running.process.pid)
+    assert started
     running.signal(signal.SIGTERM)
     running.line("draining")
     assert running.request("GET", "/readyz")[0] == 503
@@ -94,7 +91,7 @@ def test_sigterm_drains_and_a_second_one_ends_everything(running: Running, tmp_p
     assert status == 201
     running.signal(signal.SIGTERM)
     assert running.exit_code() == 0
-    assert not any(Path(f"/proc/{pid}").exists() for pid in children)
+    wait_until_gone(list(started))
 
     again = Running(tmp_path)
     try:

@@ -26,9 +26,19 @@ def running(pid: int) -> bool:
 
 
 def children(pid: int | None = None) -> set[int]:
-    """The children of a process's main thread; of this process by default."""
+    """The processes that a process, this one by default, or any thread of it started, and that were not waited for.
+
+    By each process's parent: the lists of children that the kernel keeps are by thread, and a thread may end meanwhile.
+    """
     pid = pid or os.getpid()
-    return {int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()}
+    return {int(path.name) for path in Path("/proc").iterdir() if path.name.isdecimal() and _parent(path) == pid}
+
+
+def _parent(process: Path) -> int | None:
+    try:
+        return int((process / "stat").read_text().rsplit(")", 1)[1].split()[1])
+    except (FileNotFoundError, ProcessLookupError):
+        return None  # it ended since the list was made
 
 
 def wait_until_gone(pids: list[int], patience_s: float = 10.0) -> None:

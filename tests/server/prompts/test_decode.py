@@ -29,18 +29,20 @@ from tests.server.prompts.files import (
     wav,
     wav_header,
 )
+from tests.support.processes import children
 
 LEVEL_AT_RMS = AMPLITUDE / np.sqrt(2)
 
 
-EARLIER: list[int] = []
+EARLIER: set[int] = set()
 """Children that this process had before a test, such as a database that all tests share."""
 
 
 @pytest.fixture(autouse=True)
 def nothing_stays_open() -> Iterator[None]:
     before = memory_files()
-    EARLIER[:] = children()
+    EARLIER.clear()
+    EARLIER.update(children())
     yield
     assert memory_files() == before
 
@@ -275,7 +277,7 @@ async def test_no_more_children_than_agreed_run_at_once() -> None:
     async def watch() -> None:
         nonlocal most
         while True:
-            most = max(most, len(children()) - len(EARLIER))
+            most = max(most, len(children() - EARLIER))
             await asyncio.sleep(0.001)
 
     watching = asyncio.ensure_future(watch())  # noqa: TID251
@@ -284,14 +286,6 @@ async def test_no_more_children_than_agreed_run_at_once() -> None:
     for result in results:
         result.clip.close()
     assert most == 1
-
-
-def children() -> list[int]:
-    """Processes that this one started and that have not been waited for."""
-    found = []
-    for task in Path("/proc/self/task").iterdir():
-        found += [int(pid) for pid in (task / "children").read_text().split()]
-    return found
 
 
 @pytest.mark.parametrize(
