@@ -1,34 +1,12 @@
 """`python -m server ls` against a served API."""
 
-import asyncio
 import json
-from collections.abc import AsyncIterator
 
 import pytest
 
-from server import cli
 from server.watch import listing
+from tests.server.watch.shell import run
 from tests.support.api import Api
-from tests.support.served import served
-
-
-@pytest.fixture
-async def url(api: Api) -> AsyncIterator[str]:
-    async with served(api) as address:
-        yield address
-
-
-async def run(*arguments: str) -> int:
-    """Run the command line in a thread, as it blocks; return its exit code."""
-
-    def main() -> int:
-        try:
-            cli.main(arguments)
-        except SystemExit as ended:
-            return int(ended.code or 0)
-        raise AssertionError("the command line always ends by SystemExit")
-
-    return await asyncio.to_thread(main)
 
 
 async def test_lists_the_conferences_in_progress(api: Api, url: str, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,39 +1,21 @@
 """`python -m server recordings ls|get|repair` against a served API, and on folders."""
 
-import asyncio
 import hashlib
 import json
 import uuid
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
-from server import cli
 from server.watch import listing
 from server.watch.recordings import shown_bytes
 from tests.recording.making import record, recorder_in
+from tests.server.watch import shell
 from tests.support.api import Api, Json
-from tests.support.served import served
-
-
-@pytest.fixture
-async def url(api: Api) -> AsyncIterator[str]:
-    async with served(api) as address:
-        yield address
 
 
 async def run(*arguments: str) -> int:
-    """Run the command line in a thread, as it blocks; return its exit code."""
-
-    def main() -> int:
-        try:
-            cli.main(("recordings", *arguments))
-        except SystemExit as ended:
-            return int(ended.code or 0)
-        raise AssertionError("the command line always ends by SystemExit")
-
-    return await asyncio.to_thread(main)
+    return await shell.run("recordings", *arguments)
 
 
 async def recorded(api: Api, name: str = "team") -> Json:

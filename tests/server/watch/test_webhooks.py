@@ -2,15 +2,13 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 
-from server import cli
 from server.watch import listing
+from tests.server.watch import shell
 from tests.support.api import Api
-from tests.support.served import served
 
 CALLBACK: dict[str, Any] = {
     "status_callback": "https://anna:secret@hooks.example/parley",
@@ -18,23 +16,8 @@ CALLBACK: dict[str, Any] = {
 }
 
 
-@pytest.fixture
-async def url(api: Api) -> AsyncIterator[str]:
-    async with served(api) as address:
-        yield address
-
-
 async def run(*arguments: str) -> int:
-    """Run the command line in a thread, as it blocks; return its exit code."""
-
-    def main() -> int:
-        try:
-            cli.main(("webhooks", *arguments))
-        except SystemExit as ended:
-            return int(ended.code or 0)
-        raise AssertionError("the command line always ends by SystemExit")
-
-    return await asyncio.to_thread(main)
+    return await shell.run("webhooks", *arguments)
 
 
 async def sent(api: Api) -> None:
