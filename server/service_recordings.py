@@ -98,11 +98,11 @@ class Recordings:
 
     async def _finish(self, conference_id: str, command: RecordingFinished) -> None:
         context = self._context()
-        conference = await context.journal.load(conference_id)
-        if conference is None:
+        about = await context.journal.summary(conference_id)
+        if about is None:
             log.warning("recording_of_no_conference", recording_id=command.recording_id, conference_id=conference_id)
             return
-        async with context.live.locked((conference.project_id, conference.name)):
+        async with context.live.locked((about.project_id, about.name)):
             live = context.live.by_id(conference_id)
             if live is not None and not live.ended:
                 await carry_out(context, live, command)

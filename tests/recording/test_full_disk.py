@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -15,6 +14,7 @@ from recording.catalog import Manifest
 from recording.wav import HEADER_BYTES
 from tests.recording.filling import noise
 from tests.recording.making import decoded, published
+from tests.support.mounts import seeing
 
 LIMIT_BYTES = 300_000
 
@@ -75,17 +75,13 @@ def test_with_no_room_for_a_trimmed_copy_the_whole_is_published(tmp_path: Path) 
 def in_a_small_tmpfs(tmp_path: Path, *arguments: object) -> Path:
     """Fill a tmpfs of 1 MiB in a mount namespace of its own, and copy out what is on it in the end."""
     script = (
-        'mount -t tmpfs -o size=1m none "$1" || exit 99; "$2" -m tests.recording.filling "$1" "$3" "$4" "$5" '
+        '"$2" -m tests.recording.filling "$1" "$3" "$4" "$5" '
         '> "$6/told" || exit 1; cp -a --sparse=always "$1/." "$6/out"'
     )
-    (tmp_path / "full").mkdir()
     (tmp_path / "out").mkdir()
-    if shutil.which("unshare") is None:
-        pytest.skip("no unshare")
-    command = ["unshare", "-Urm", "sh", "-c", script, "sh", tmp_path / "full", sys.executable, *arguments, tmp_path]
+    full = tmp_path / "full"
+    command = [*seeing("size=1m", full), "sh", "-c", script, "sh", full, sys.executable, *arguments, tmp_path]
     result = subprocess.run([*map(str, command)], capture_output=True, text=True, check=False)
-    if result.returncode == 99 or "unshare failed" in result.stderr:
-        pytest.skip(f"no tmpfs in a user namespace here: {result.stderr.strip()}")
     assert result.returncode == 0, result.stderr
     return tmp_path / "out"
 
