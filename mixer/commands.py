@@ -6,6 +6,7 @@ from collections.abc import Callable
 from mixer.checks import fault_in_leg, is_gain
 from mixer.clips import ClipError
 from mixer.protocol import (
+    MOST_ASKED,
     AddLeg,
     Address,
     Command,
@@ -24,11 +25,13 @@ from mixer.protocol import (
     ReturnClip,
     ReturnSocket,
     StartRecording,
+    Stats,
     Stop,
     StopClip,
     StopRecording,
     UpdateLegs,
 )
+from mixer.stats import leg_stats
 from mixer.tick import Mixer, UnknownCodecError
 from mixer.transports.base import Transport
 from mixer.transports.libc import address_key, address_of
@@ -101,7 +104,7 @@ class Commands:
             case RemoveLeg():
                 return self._remove(command, now_ns)
             case GetStats():
-                self._stats_for.append(command.request_id)
+                return self._ask(command)
             case Stop():
                 self._mixer.stop_recording()
                 for call_id in list(self._mixer.legs.row_of):
@@ -222,7 +225,19 @@ class Commands:
         self._send(LegRemoved(command.request_id, command.call_id, outgoing, remote))
         return ""
 
+    def _ask(self, command: GetStats) -> str:
+        if command.call_ids is None:
+            self._stats_for.append(command.request_id)
+            return ""
+        if len(command.call_ids) > MOST_ASKED:
+            return f"the figures of {MOST_ASKED} legs can be had at once"
+        legs, tables, work_ms = self._mixer.legs, self._mixer.tables, self._mixer.times.work_p50_ms()
+        rows = [legs.row_of[call_id] for call_id in command.call_ids if call_id in legs.row_of]
+        calls = [leg_stats(legs, row, tables[int(legs.table[row])], work_ms) for row in rows]
+        self._send(Stats(command.request_id, calls, last=True))
+        return ""
+
     def take_stats_requests(self) -> list[int]:
-        """Ids of `GetStats` that came since the last call."""
+        """Ids of `GetStats` about all legs that came since the last call."""
         asked, self._stats_for = self._stats_for, []
         return asked

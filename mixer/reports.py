@@ -25,6 +25,7 @@ from mixer.rtp.rtcp import (
     ntp_from_unix_ns,
     ntp_middle,
     parse,
+    round_trip_ns,
 )
 from mixer.transports.base import Transport
 
@@ -41,6 +42,8 @@ class RtcpReports:
         self.legs, self.transport, self._report = legs, transport, report
         self._fractions: dict[int, int] = {}
         """The worst loss of our stream that each leg has reported since `judge`, of 256."""
+        self._wall_ns = 0
+        """What the wall clock is ahead of the monotonic one, by the last tick."""
 
     def receive(self, row: int, datagram: bytes, arrival_ns: int) -> str:
         """Take a compound from a leg's own address. Returns why it was dropped, or an empty string."""
@@ -52,15 +55,20 @@ class RtcpReports:
             if isinstance(packet, SenderReport) and packet.ssrc == self.legs.in_ssrc[row]:
                 self.legs.sender_reports[row] = (packet, arrival_ns)
             if isinstance(packet, SenderReport | ReceiverReport):
-                self._note_loss(row, packet.blocks)
+                self._note(row, packet.blocks, arrival_ns)
         if self._ends(row, packets):
             self._report(LegBye(self.legs.call_ids[row]))
         return ""
 
-    def _note_loss(self, row: int, blocks: tuple[ReportBlock, ...]) -> None:
+    def _note(self, row: int, blocks: tuple[ReportBlock, ...], arrival_ns: int) -> None:
         for block in blocks:
-            if block.ssrc == self.legs.out_ssrc[row]:
-                self._fractions[row] = max(block.fraction_lost, self._fractions.get(row, 0))
+            if block.ssrc != self.legs.out_ssrc[row]:
+                continue
+            self._fractions[row] = max(block.fraction_lost, self._fractions.get(row, 0))
+            arrived = ntp_middle(ntp_from_unix_ns(arrival_ns + self._wall_ns))
+            round_trip = round_trip_ns(block, arrived)
+            if round_trip is not None:
+                self.legs.far_end.round_trip_ns[row] = round_trip
 
     def forget(self, row: int) -> None:
         """The leg is gone; another may get its row."""
@@ -82,6 +90,7 @@ class RtcpReports:
 
     def send_due(self, now_ns: int, unix_ns: int) -> None:
         """Report to the legs whose turn it is. `unix_ns`: the wall clock at `now_ns`."""
+        self._wall_ns = unix_ns - now_ns
         legs = self.legs
         due = legs.live[: legs.n] & legs.located[: legs.n] & (legs.out_report_ns[: legs.n] <= now_ns)
         for row in np.flatnonzero(due)[:A_TICK].tolist():

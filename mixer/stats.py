@@ -6,8 +6,10 @@ import numpy as np
 
 from mixer.dsp.levels import dbov
 from mixer.formats.base import FormatTable
+from mixer.formats.opus import OpusTable
 from mixer.legs import Legs
 from mixer.protocol import LegStats, MixerStats, Spread
+from mixer.rtp.far_end import UNKNOWN
 
 MINUTE_TICKS: Final = 3000
 
@@ -59,6 +61,9 @@ def leg_stats(legs: Legs, row: int, table: FormatTable, work_ms: float) -> LegSt
     local = int(legs.local[row])
     waited_ms = table.playout.depth_ms(local)
     rate = int(legs.in_clock_rate[row])
+    left_out_ms, added_ms = table.playout.moved_ms(local)
+    level_dbov = _level_dbov(table, local)
+    far_end, round_trip_ns = legs.far_end, int(legs.far_end.round_trip_ns[row])
     return LegStats(
         call_id=legs.call_ids[row],
         packets_in=int(legs.in_packets[row]),
@@ -70,7 +75,15 @@ def leg_stats(legs: Legs, row: int, table: FormatTable, work_ms: float) -> LegSt
         jitter_ms=round(float(legs.reception.jitter[row]) * 1000 / rate, 2),
         buffer_ms=round(waited_ms, 1),
         added_delay_ms=round(waited_ms + work_ms, 1) if waited_ms else 0.0,
-        level_dbov=round(float(dbov(table.frames[local : local + 1])[0]), 1),
-        accelerated_ms=round(table.playout.moved_ms(local)[0], 1),
-        stretched_ms=round(table.playout.moved_ms(local)[1], 1),
+        level_dbov=None if level_dbov is None else round(level_dbov, 1),
+        accelerated_ms=round(left_out_ms, 1),
+        stretched_ms=round(added_ms, 1),
+        far_end_loss=round(float(far_end.loss[row]), 4) if far_end.reported[row] else None,
+        round_trip_ms=None if round_trip_ns == UNKNOWN else round(round_trip_ns / 1e6, 2),
     )
+
+
+def _level_dbov(table: FormatTable, local: int) -> float | None:
+    if isinstance(table, OpusTable):
+        return table.level_dbov(local)
+    return float(dbov(table.frames[local : local + 1])[0])

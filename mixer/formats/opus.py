@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from mixer.clips import Clips
 from mixer.codecs.opus_packet import carries_fec, durations_samples, says_silent
-from mixer.dsp.levels import SILENCE_DBOV
+from mixer.dsp.levels import SILENCE_DBOV, dbov
 from mixer.dsp.timescale import MORE_MS, is_soft, lengthen, shorten
 from mixer.formats.base import HISTORY_FRAMES, Flags, FormatTable, Picked, Rows
 from mixer.formats.loudest import Loudest
@@ -38,7 +38,7 @@ NOISE_FLOOR: Final = 1.5
 class OpusTable(FormatTable):
     """Legs that speak Opus."""
 
-    COLUMNS: ClassVar[tuple[str, ...]] = (*FormatTable.COLUMNS, "hang", "_silent_stretch", "_was_audible")
+    COLUMNS: ClassVar[tuple[str, ...]] = (*FormatTable.COLUMNS, "hang", "_silent_stretch", "_skipped", "_was_audible")
 
     def __init__(self, capacity: int, clips: Clips, config: MixerConfig) -> None:
         self._config = config
@@ -52,6 +52,8 @@ class OpusTable(FormatTable):
         self.loudest = Loudest(capacity, config.loudest)
         self.hang = np.zeros(capacity, np.int32)
         self._silent_stretch = np.zeros(capacity, bool)
+        self._skipped = np.zeros(capacity, bool)
+        """There was something to decode in this tick that nobody needed."""
         self._was_audible = np.zeros(capacity, bool)
         """In the tick before: whoever is muted is faded out in the next."""
         self._written: list[NDArray[np.int64]] = [np.zeros(0, np.int64) for _ in range(HISTORY_FRAMES)]
@@ -62,6 +64,7 @@ class OpusTable(FormatTable):
         row = super().add(leg_row, gain, hears, bounds)
         self.encoding.open(row, hears)
         self.loudest.reset(row)
+        self._skipped[row] = False
         return row
 
     def remove(self, row: int) -> None:
@@ -88,6 +91,16 @@ class OpusTable(FormatTable):
     def protect(self, row: int, lossy: bool) -> None:
         """See FormatTable."""
         self.encoding.protect(row, lossy)
+
+    def level_dbov(self, row: int) -> float | None:
+        """How loud a leg is in this tick. Of one that was not decoded, what it claims itself; None: it claims nothing.
+
+        A claim of perfect silence (RFC 6464) is taken for none: it may as well be that there is no such extension.
+        """
+        if not self._skipped[row]:
+            return float(dbov(self.frames[row : row + 1])[0])
+        claimed = float(self.loudest.claimed[row])
+        return None if claimed == SILENCE_DBOV and not self._silent_stretch[row] else claimed
 
     def insert(self, packets: Picked) -> None:
         """See FormatTable."""
@@ -133,6 +146,7 @@ class OpusTable(FormatTable):
         frames = self.frames[:n]
         have = self._listen(playing)
         decoded = self._to_decode(playing, have)
+        self._skipped[:n] = have & ~decoded
         self.contributes[:n] = False
         written = self._written[self._turn]
         frames[written[written < n]] = 0

@@ -11,6 +11,7 @@ Times named `_ns` are CLOCK_MONOTONIC, which all processes of one machine share.
 
 from mixer.protocol.commands import (
     COMMANDS,
+    MOST_ASKED,
     AddLeg,
     Command,
     GetStats,
@@ -70,6 +71,7 @@ from mixer.protocol.values import TICK_MS, VERSION, Address, Codec, MediaFormat,
 __all__ = [
     "COMMANDS",
     "FORKS",
+    "MOST_ASKED",
     "REPORTS",
     "TICK_MS",
     "VERSION",

@@ -7,6 +7,9 @@ from pydantic import Field, TypeAdapter
 
 from mixer.protocol.values import USUAL_PLAYOUT, Address, MediaFormat, OutgoingStream, Playout
 
+MOST_ASKED: Final = 25
+"""Legs whose figures can be had at once: they are made between two ticks."""
+
 
 @dataclass(frozen=True, slots=True)
 class LendSocket:
@@ -207,6 +210,9 @@ class GetStats:
     """Ask for figures; answered by `Stats` in parts, so that a large conference never delays a tick."""
 
     request_id: int
+    call_ids: list[str] | None = None
+    """None: of all legs and the mixer. Else only of those of these legs that are there, at most `MOST_ASKED`, and
+    answered at once, in one part."""
     type: Literal["get_stats"] = "get_stats"
 
 

@@ -155,11 +155,16 @@ class LegStats:
     jitter_ms: float
     buffer_ms: float
     added_delay_ms: float
-    level_dbov: float
+    level_dbov: float | None
+    """None: the leg's sound was not needed, so nobody knows."""
     accelerated_ms: float = 0.0
     """Media time left out to wait less, of silence or a pitch period at a time."""
     stretched_ms: float = 0.0
     """Sound added to wait longer."""
+    far_end_loss: float | None = None
+    """The share of our packets that the far end lost, 0 to 1, smoothed over its reports; None: it has sent none."""
+    round_trip_ms: float | None = None
+    """To the far end and back, by its last report; None: it has told of none of ours."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,7 +195,7 @@ class Stats:
     calls: list[LegStats]
     last: bool
     mixer: MixerStats | None = None
-    """In the last part only."""
+    """In the last part of the answer about all legs."""
     type: Literal["stats"] = "stats"
 
 

@@ -143,7 +143,15 @@ class LegBody(BaseModel):
     jitter_ms: float
     buffer_ms: float
     added_delay_ms: float
-    level_dbov: float
+    level_dbov: float | None = Field(
+        description="Null while an Opus call is not decoded as nobody hears it, unless it says itself how loud it is."
+    )
+    accelerated_ms: float = Field(description="Media time left out to wait less.")
+    stretched_ms: float = Field(description="Sound added to wait longer.")
+    far_end_loss: float | None = Field(
+        description="Share, 0 to 1, of what was sent to it that it lost lately; null: it sends no RTCP reports."
+    )
+    round_trip_ms: float | None = Field(description="To it and back, by its last RTCP report; null: not known.")
     speaking: bool = Field(description="The others hear speech from it now.")
 
 

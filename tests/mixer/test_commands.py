@@ -11,6 +11,7 @@ import pytest
 
 from mixer.commands import Commands
 from mixer.protocol import (
+    MOST_ASKED,
     AddLeg,
     Address,
     Command,
@@ -27,6 +28,7 @@ from mixer.protocol import (
     RemoveLeg,
     Report,
     ReturnSocket,
+    Stats,
     Stop,
     UpdateLegs,
 )  # fmt: skip
@@ -171,6 +173,23 @@ def test_leg_that_learnt_nothing_is_removed_without_an_address(world: World) -> 
     answer = world.apply(RemoveLeg(4, "a"))
     assert isinstance(answer, LegRemoved)
     assert answer.remote is None
+
+
+def test_figures_of_some_legs_are_told_at_once_and_those_of_all_by_the_loop(world: World) -> None:
+    for call_id, port in (("a", 4000), ("b", 4002), ("c", 4004)):
+        world.apply(replace(ADD, call_id=call_id, remote=Address("127.0.0.1", port)))
+    answer = world.apply(GetStats(5, ["c", "gone", "a"]))
+    assert isinstance(answer, Stats)
+    assert ([leg.call_id for leg in answer.calls], answer.request_id, answer.last) == (["c", "a"], 5, True)
+    assert answer.mixer is None
+    assert world.commands.take_stats_requests() == []
+    assert world.apply(GetStats(6)) is None
+    assert world.commands.take_stats_requests() == [6]
+
+
+def test_figures_of_too_many_legs_are_refused_as_they_would_delay_a_tick(world: World) -> None:
+    assert world.apply(GetStats(5, ["a"] * MOST_ASKED)) == Stats(5, [], last=True)
+    assert isinstance(world.apply(GetStats(5, ["a"] * (MOST_ASKED + 1))), Refused)
 
 
 def test_stop_says_bye_to_everybody_and_is_answered_by_the_loop() -> None:

@@ -38,6 +38,11 @@ def rate_of(leg: dict[str, Any]) -> int:
     return cast(MediaFormat, leg["format"]).sample_rate
 
 
+def figures(call_id: str) -> LegStats:
+    """Return what a fake mixer says of every leg."""
+    return LegStats(call_id, 100, 101, 1, 2, 3, 4, 5.5, 20.0, 25.0, -30.0, 40.0, 2.5, 0.125)
+
+
 class FakeMixer:
     """One mixer. `legs` holds the arguments of `add_leg`, with later updates in place."""
 
@@ -199,8 +204,9 @@ class FakeMixer:
 
     async def stats(self) -> tuple[list[LegStats], MixerStats]:
         self._check_alive()
-        legs = [LegStats(call_id, 100, 101, 1, 2, 3, 4, 5.5, 20.0, 25.0, -30.0) for call_id in self.legs]
-        return legs, MixerStats(500, 0, Spread(0.1, 0.2, 0.3), Spread(1.0, 2.0, 3.0), 0.75)
+        return [figures(call_id) for call_id in self.legs], MixerStats(
+            500, 0, Spread(0.1, 0.2, 0.3), Spread(1.0, 2.0, 3.0), 0.75
+        )
 
     async def stop(self, grace_s: float = 2.0) -> None:
         self.byes += self.legs

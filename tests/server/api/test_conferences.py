@@ -121,6 +121,10 @@ async def test_stats_have_the_promised_shape(api: Api) -> None:
                 "buffer_ms": 20.0,
                 "added_delay_ms": 25.0,
                 "level_dbov": -30.0,
+                "accelerated_ms": 40.0,
+                "stretched_ms": 2.5,
+                "far_end_loss": 0.125,
+                "round_trip_ms": None,
                 "speaking": False,
             }
         ],
