@@ -37,7 +37,7 @@ class GeneratorProcess:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
-            process_group=0,  # Ctrl-C is for who runs the test, who then hangs up first
+            start_new_session=True,  # Ctrl-C is for who runs the test, who then hangs up first
         )
         self.addresses: list[tuple[str, int]] = []
         """Where each caller wants its packets; known once the context is entered."""
