@@ -1,5 +1,10 @@
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import Any
+
 from server.conference.beeps import Beep, beeps
 from server.conference.commands import Kick, Leave, Update
+from server.conference.model import Participant
 from tests.server.conference.scenario import Scenario, a_join, started
 
 
@@ -37,3 +42,35 @@ def test_all_events_of_a_step_are_looked_at() -> None:
     joined = scenario.events(a_join("s"))
     assert [type(event).__name__ for event in joined] == ["ParticipantJoined", "ConferenceStarted"]
     assert beeps(joined, scenario.conference) == [Beep("enter", "s")]
+
+
+class Counted(Mapping[str, Participant]):
+    """Participants, and how many of them were looked at."""
+
+    def __init__(self, participants: Mapping[str, Participant]) -> None:
+        self._participants = participants
+        self.seen = 0
+
+    def __getitem__(self, call_id: str) -> Participant:
+        self.seen += 1
+        return self._participants[call_id]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._participants)
+
+    def __len__(self) -> int:
+        return len(self._participants)
+
+    def values(self) -> Any:
+        return (self[call_id] for call_id in self)
+
+
+def test_a_join_to_many_looks_at_no_more_participants_than_a_join_to_few() -> None:
+    looks = []
+    for many in (3, 30):
+        scenario = started(*(f"c{number}" for number in range(many)))
+        joined = scenario.events(a_join("new"))
+        participants = Counted(scenario.conference.participants)
+        assert beeps(joined, replace(scenario.conference, participants=participants)) == [Beep("enter", "new")]
+        looks.append(participants.seen)
+    assert looks[0] == looks[1]
