@@ -6,7 +6,6 @@ loopback. Only what the AudioBridge needs is loaded. The words here (room, handl
 
 import itertools
 import json
-import os
 import re
 import shutil
 import socket
@@ -17,6 +16,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 
+from bench import pinned
 from server.caller.codecs import codec
 from server.loadtest.joining import Seat
 
@@ -154,15 +154,7 @@ class Janus:
         self._session = 0
 
     def _start(self) -> subprocess.Popen[bytes]:
-        cores = os.sched_getaffinity(0)
-        if self._core is not None:
-            os.sched_setaffinity(0, {self._core})
-        try:
-            with self._log.open("wb") as log:
-                command = [PROGRAM, "-F", str(self._folder)]
-                return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
-        finally:
-            os.sched_setaffinity(0, cores)
+        return pinned.start([PROGRAM, "-F", str(self._folder)], self._log, self._core)
 
     def __enter__(self) -> Self:
         try:
@@ -188,11 +180,7 @@ class Janus:
                 time.sleep(0.05)
             else:
                 return
-        raise JanusError("Janus did not start" + self._log_tail())
-
-    def _log_tail(self) -> str:
-        lines = self._log.read_text(errors="replace").splitlines()[-20:]
-        return "".join(f"\n    {line}" for line in lines)
+        raise JanusError("Janus did not start" + pinned.log_tail(self._log))
 
     @property
     def pid(self) -> int:
@@ -203,7 +191,7 @@ class Janus:
         try:
             return self._api.ask(request, session_id=self._session, **fields)
         except OSError as error:
-            raise JanusError(f"Janus does not answer ({error})" + self._log_tail()) from error
+            raise JanusError(f"Janus does not answer ({error})" + pinned.log_tail(self._log)) from error
 
     def _handle(self) -> int:
         return int(self._ask("attach", plugin="janus.plugin.audiobridge")["data"]["id"])

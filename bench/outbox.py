@@ -15,12 +15,12 @@ import uuid
 from collections.abc import Sequence
 from contextlib import aclosing
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any, Final
 
 import structlog
 
 from bench.machine import pin
+from bench.pinned import ROOT
 from server import clock
 from server.conference.callbacks import Callback
 from server.conference.commands import Command, Join, Update
@@ -34,7 +34,6 @@ from server.urls.client import GuardedClient
 from server.webhooks.plan import plan
 from server.webhooks.sender import Sender
 
-_ROOT: Final = Path(__file__).resolve().parent.parent
 _ORIGIN: Final = Origin("bench", "parley")
 _WARM_UP_S: Final = 1.0
 _AFTER_S: Final = 2.0
@@ -59,7 +58,7 @@ class Job:
 def run(job: Job) -> dict[str, Any]:
     """Have a job done by a process of its own; return what it measured."""
     command = [sys.executable, "-m", "bench.outbox", json.dumps(asdict(job))]
-    done = subprocess.run(command, cwd=_ROOT, check=True, stdout=subprocess.PIPE, text=True)
+    done = subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True)
     measured: dict[str, Any] = json.loads(done.stdout)
     return measured
 

@@ -10,14 +10,12 @@ import json
 import subprocess
 import sys
 from dataclasses import dataclass
-from pathlib import Path
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Self
 
 from bench.machine import pin
+from bench.pinned import ROOT
 from bench.receiver import Answer, Receiver
-
-_ROOT: Final = Path(__file__).resolve().parent.parent
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +36,7 @@ class Sink:
     def __init__(self, endpoints: int = 1, core: int | None = None) -> None:
         self._process = subprocess.Popen(
             [sys.executable, "-m", "bench.sink", json.dumps([endpoints, core])],
-            cwd=_ROOT,
+            cwd=ROOT,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,

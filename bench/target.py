@@ -1,16 +1,17 @@
 """The server under test: the real one, started as users start it, spoken to as users speak to it."""
 
-import os
 import signal
 import socket
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 
+from bench import pinned
 from bench.machine import descendants
 from server.caller.client import ParleyClient
 from server.caller.errors import CallerError
@@ -20,7 +21,6 @@ PUBLISHED_WITHIN_S: Final = 300.0
 """Also on a machine that has much else to do: a recorder takes only what is left."""
 _STOP_WITHIN_S: Final = (3.0, 20.0)
 _RTP_PORTS: Final = "30000-31999"
-_ROOT: Final = Path(__file__).resolve().parent.parent
 
 
 class ServerError(Exception):
@@ -34,34 +34,21 @@ class Server:
         self._log = folder / "server.log"
         self._core = core
         port = _free_port()
-        self._environment = {name: value for name, value in os.environ.items() if not name.startswith("PARLEY_")}
-        self._environment |= {
-            "PARLEY_PORT": str(port),
-            "PARLEY_DATA_DIR": str(folder / "data"),
-            "PARLEY_RTP_PORTS": _RTP_PORTS,
-            "PARLEY_MEDIA_IP": "127.0.0.1",
-            "PARLEY_LOG_LEVEL": "warning",
-        }
+        self._environment = pinned.clean_environment(
+            PARLEY_PORT=str(port),
+            PARLEY_DATA_DIR=str(folder / "data"),
+            PARLEY_RTP_PORTS=_RTP_PORTS,
+            PARLEY_MEDIA_IP="127.0.0.1",
+            PARLEY_LOG_LEVEL="warning",
+        )
+        self._settings: Mapping[str, str] = {}
         self._process = self._start()
         self._connection = ExitStack()
         self.client = self._connection.enter_context(ParleyClient(f"http://127.0.0.1:{port}", timeout_s=60))
 
     def _start(self) -> subprocess.Popen[bytes]:
-        cores = os.sched_getaffinity(0)
-        if self._core is not None:
-            os.sched_setaffinity(0, {self._core})  # inherited by the server and all mixers; nothing else is started now
-        try:
-            with self._log.open("wb") as log:
-                return subprocess.Popen(
-                    [sys.executable, "-m", "server", "--dev"],
-                    cwd=_ROOT,
-                    env=self._environment,
-                    stdin=subprocess.DEVNULL,
-                    stdout=log,
-                    stderr=subprocess.STDOUT,
-                )
-        finally:
-            os.sched_setaffinity(0, cores)
+        command = [sys.executable, "-m", "server", "--dev"]
+        return pinned.start(command, self._log, self._core, self._environment | dict(self._settings))
 
     def __enter__(self) -> Self:
         try:
@@ -78,18 +65,16 @@ class Server:
         deadline = time.perf_counter() + READY_WITHIN_S
         while time.perf_counter() < deadline:
             if self._process.poll() is not None:
-                raise ServerError(f"the server ended with {self._process.returncode} at its start{self._log_tail()}")
+                raise ServerError(
+                    f"the server ended with {self._process.returncode} at its start{pinned.log_tail(self._log)}"
+                )
             try:
                 self.client.request("GET", "/readyz")
             except CallerError:
                 time.sleep(0.05)
             else:
                 return
-        raise ServerError(f"the server was not ready after {READY_WITHIN_S:.0f} s{self._log_tail()}")
-
-    def _log_tail(self) -> str:
-        lines = self._log.read_text(errors="replace").splitlines()[-20:]
-        return "".join(f"\n    {line}" for line in lines)
+        raise ServerError(f"the server was not ready after {READY_WITHIN_S:.0f} s{pinned.log_tail(self._log)}")
 
     @property
     def pid(self) -> int:
@@ -107,7 +92,7 @@ class Server:
         try:
             return self.client.request(method, path, body)
         except CallerError as error:
-            raise ServerError(f"{method} {path}: {error}{self._log_tail()}") from error
+            raise ServerError(f"{method} {path}: {error}{pinned.log_tail(self._log)}") from error
 
     def join(self, name: str, ip: str, port: int, codec: str, **options: Any) -> tuple[str, tuple[str, int]]:
         """Join a participant in one request; its conference's id and where its media goes."""
@@ -153,6 +138,14 @@ class Server:
 
     def end(self, conference_id: str) -> None:
         self._ask("POST", f"/v1/conferences/{conference_id}/end")
+
+    def use(self, settings: Mapping[str, str]) -> bool:
+        """Go on with these settings beside its own; whether it had to be started anew for that."""
+        if settings == self._settings:
+            return False
+        self._settings = settings
+        self.restart()
+        return True
 
     def restart(self) -> None:
         """Begin anew, with nobody in it: what one row has left must not be measured with the next."""

@@ -1,6 +1,5 @@
 """The server that is killed: always on the same port and data folder, each life known by a mark in its environment."""
 
-import os
 import signal
 import socket
 import subprocess
@@ -11,7 +10,8 @@ from typing import Final
 
 import httpx2
 
-_ROOT: Final = Path(__file__).resolve().parent.parent.parent
+from bench import pinned
+
 _MARK: Final = "KILLS_LIFE"
 """Not a setting of the server; all processes of a life inherit it, whoever their parent is by now."""
 _RTP_PORTS: Final = "26000-29999"
@@ -31,15 +31,14 @@ class Victim:
         self._log = folder / "server.log"
         self.port = _free_port()
         self.url = f"http://127.0.0.1:{self.port}"
-        clean = {name: value for name, value in os.environ.items() if not name.startswith("PARLEY_")}
-        self._environment = clean | {
-            "PARLEY_PORT": str(self.port),
-            "PARLEY_DATA_DIR": str(folder / "data"),
-            "PARLEY_RTP_PORTS": _RTP_PORTS,
-            "PARLEY_LOG_LEVEL": "warning",
-            "PARLEY_LOG_FORMAT": "json",
+        self._environment = pinned.clean_environment(
+            PARLEY_PORT=str(self.port),
+            PARLEY_DATA_DIR=str(folder / "data"),
+            PARLEY_RTP_PORTS=_RTP_PORTS,
+            PARLEY_LOG_LEVEL="warning",
+            PARLEY_LOG_FORMAT="json",
             **settings,
-        }
+        )
         self._http = httpx2.Client(base_url=self.url, timeout=10, trust_env=False)
         self._process: subprocess.Popen[bytes] | None = None
         self.lives = 0
@@ -48,21 +47,13 @@ class Victim:
         """Begin a life; it is not waited for."""
         self.lives += 1
         environment = self._environment | {_MARK: self._mark(self.lives)}
-        with self._log.open("ab") as log:
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", "server", "--dev"],
-                cwd=_ROOT,
-                env=environment,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-            )
+        self._process = pinned.start([sys.executable, "-m", "server", "--dev"], self._log, environment=environment)
 
     def ready(self) -> bool:
         """Whether it takes requests now."""
         assert self._process is not None
         if self._process.poll() is not None:
-            raise VictimError(f"the server ended with {self._process.returncode}{self._tail()}")
+            raise VictimError(f"the server ended with {self._process.returncode}{pinned.log_tail(self._log)}")
         try:
             return self._http.get("/readyz").status_code == 200
         except httpx2.TransportError:
@@ -72,7 +63,7 @@ class Victim:
         deadline = time.perf_counter() + READY_WITHIN_S
         while not self.ready():
             if time.perf_counter() > deadline:
-                raise VictimError(f"the server was not ready after {READY_WITHIN_S:.0f} s{self._tail()}")
+                raise VictimError(f"the server was not ready after {READY_WITHIN_S:.0f} s{pinned.log_tail(self._log)}")
             time.sleep(0.02)
 
     def kill(self) -> None:
@@ -100,9 +91,6 @@ class Victim:
 
     def _mark(self, life: int) -> str:
         return f"{self._folder}:{life}"
-
-    def _tail(self) -> str:
-        return "".join(f"\n    {line}" for line in self._log.read_text(errors="replace").splitlines()[-20:])
 
 
 def _environment_of(pid: int) -> list[bytes]:
