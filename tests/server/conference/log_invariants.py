@@ -56,12 +56,15 @@ def log_rebuilds_it(conference: Conference, log: Sequence[LoggedEvent]) -> None:
     )
     assert [_lasting(p) for p in rebuilt.stays] == [_lasting(p) for p in conference.stays]
     assert [_told(r) for r in rebuilt.recordings] == [_told(r) for r in conference.recordings]
+    for told, recording in zip(rebuilt.recordings, conference.recordings, strict=True):
+        # When a pause was cut short by the request to stop is not logged: the length that is told comes from the file.
+        assert told.skipped_s == recording.skipped_s or not recording.state.running
 
 
 def _told(recording: Recording) -> tuple[object, ...]:
     # That one is being finished is not logged, nor what came of it before it is told.
     result = recording.result if recording.state.final else None
-    return recording.plan, recording.source, recording.started_at, recording.skipped_s, recording.state.final, result
+    return recording.plan, recording.source, recording.started_at, recording.state.final, result
 
 
 def _lasting(stay: Participant) -> tuple[object, ...]:
