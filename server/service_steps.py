@@ -1,11 +1,13 @@
 """One step of a conference: what the rules decide is logged, becomes the state, and then the sound.
 
-Order: decide, append to the journal, evolve, tell the mixer. A refusal, or a journal that cannot be written, changes
-nothing. The caller holds the lock of the conference's name.
+Order: decide, append to the journal, evolve, tell the mixer. If somebody leaves by it, what there is to tell of his
+media, and of a recording that ends, is asked for before it is written, and it is decided again with that. A refusal, or
+a journal that cannot be written, changes nothing. The caller holds the lock of the conference's name.
 """
 
 import asyncio
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Final
 
 import structlog
@@ -13,7 +15,7 @@ import structlog
 from server.calls import legs
 from server.calls.model import Call
 from server.conference import directives
-from server.conference.commands import Command
+from server.conference.commands import Command, Departure
 from server.conference.decide import decide
 from server.conference.events import (
     ConferenceStarted,
@@ -34,6 +36,7 @@ from server.journal import JournalUnavailable
 from server.mixers.errors import MixerGone, MixerRefused
 from server.service_calls import finish_call
 from server.service_context import Context
+from server.service_leaving import media_of_leavers
 from server.service_live import Live
 from server.service_recorders import follow as record
 from server.service_recorders import measured
@@ -78,15 +81,28 @@ async def carry_out(
 async def carry_out_all(
     context: Context, live: Live, commands: Sequence[Command], hang_up: Callable[[Call], bool] = nobody
 ) -> list[Event]:
-    """Carry commands out in order, with one write for all of them; if one is refused, none is carried out."""
+    """Carry commands out in order, with one write for all of them; if one is refused, none is carried out.
+
+    None of them needs another to be carried out first.
+    """
+    commands = await _with_what_is_to_be_told(context, live, commands)
     events, conference, entries = _consider_all(context, live.conference, commands)
-    results = await measured(context, live, events)
-    if results:
-        events, conference, entries = _consider_all(context, live.conference, [*results, *commands])
     await write(context, conference, entries)
     live.conference = conference
     await follow(context, live, events, hang_up)
     return events
+
+
+async def _with_what_is_to_be_told(context: Context, live: Live, commands: Sequence[Command]) -> Sequence[Command]:
+    """Return the commands with what the events of leaving and of the end are to tell besides, as far as it is known."""
+    foreseen: list[Event] = []
+    for command in commands:
+        if isinstance(command, Departure):
+            foreseen += _decided(context, live.conference, command)
+    if not foreseen:
+        return commands
+    results, media = await asyncio.gather(measured(context, live, foreseen), media_of_leavers(live, foreseen))
+    return [*results, *(replace(each, media=media) if isinstance(each, Departure) else each for each in commands)]
 
 
 def _consider_all(
@@ -105,12 +121,16 @@ def consider(
     context: Context, conference: Conference | None, command: Command
 ) -> tuple[list[Event], Conference, list[LoggedEvent]]:
     """Return what a command would bring about and leave behind; raise `ParleyError` if it is refused."""
-    try:
-        events = decide(conference, command, context.clock.now())
-    except Refusal as refusal:
-        raise ParleyError(refusal.code, refusal.detail) from refusal
+    events = _decided(context, conference, command)
     after, entries = enact(conference, events, context.new_id, context.origin)
     return events, after, entries
+
+
+def _decided(context: Context, conference: Conference | None, command: Command) -> list[Event]:
+    try:
+        return decide(conference, command, context.clock.now())
+    except Refusal as refusal:
+        raise ParleyError(refusal.code, refusal.detail) from refusal
 
 
 async def write(context: Context, conference: Conference, entries: Sequence[LoggedEvent]) -> None:

@@ -10,11 +10,15 @@ from enum import Enum
 from typing import Any, Final, Literal
 
 from server.conference.callbacks import Callback, Method
+from server.conference.media import CallMedia
 from server.conference.model import BeepMode, EndReason, LeftReason
 from server.conference.recordings import PauseBehavior, RecordingPlan, RecordingResult
 
 HangUpReason = Literal[LeftReason.HUNG_UP, LeftReason.MEDIA_TIMEOUT, LeftReason.ADD_FAILED]
 ForcedEndReason = Literal[EndReason.VIA_API, EndReason.SERVER_RESTARTED, EndReason.SERVER_STOPPED, EndReason.MIXER_DIED]
+
+Media = Mapping[str, CallMedia]
+"""What is known, by call id, of the media of those who leave by a command: others may have to go with the one."""
 
 
 class Keep(Enum):
@@ -65,6 +69,7 @@ class Leave:
     """Take a call out of the conference; the call itself goes on."""
 
     call_id: str
+    media: Media = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +77,7 @@ class Kick:
     """Throw a participant out; its call is hung up too."""
 
     call_id: str
+    media: Media = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +86,7 @@ class HangUp:
 
     call_id: str
     reason: HangUpReason = LeftReason.HUNG_UP
+    media: Media = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +118,7 @@ class End:
     """End the conference for all."""
 
     reason: ForcedEndReason = EndReason.VIA_API
+    media: Media = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,16 +224,15 @@ class RecordingFinished:
     result: RecordingResult
 
 
+Departure = Leave | Kick | HangUp | End
+"""What makes participants leave."""
 RecordingCommand = StartRecording | PauseRecording | ResumeRecording | StopRecording
 Report = MediaConnected | MediaLost | Digit | Speech
 AnnouncementReport = AnnouncementPlayed | AnnouncementUnplayable
 Command = (
     Join
-    | Leave
-    | Kick
-    | HangUp
+    | Departure
     | Update
-    | End
     | Announce
     | RecordingCommand
     | MeasureRecording

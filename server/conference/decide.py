@@ -63,7 +63,7 @@ def decide(conference: Conference | None, command: Command, now: float) -> list[
     if conference.state is ConferenceState.ENDED:
         raise Refusal("conference_ended", f"the conference {conference.name!r} has ended")
     if isinstance(command, End):
-        return end(conference, command.reason, now)
+        return end(conference, command, now)
     if isinstance(command, Announce):
         if command.call_id is not None:
             _present(conference, command.call_id)
@@ -75,11 +75,11 @@ def decide(conference: Conference | None, command: Command, now: float) -> list[
     participant = _present(conference, command.call_id)
     match command:
         case Leave():
-            return depart(conference, participant, LeftReason.UPDATED_VIA_API, now, kicked=False)
+            return depart(conference, participant, command, LeftReason.UPDATED_VIA_API, now)
         case Kick():
-            return depart(conference, participant, LeftReason.UPDATED_VIA_API, now, kicked=True)
+            return depart(conference, participant, command, LeftReason.UPDATED_VIA_API, now)
         case HangUp():
-            return depart(conference, participant, command.reason, now, kicked=False)
+            return depart(conference, participant, command, command.reason, now)
         case Update():
             return update(conference, participant, command, now)
 

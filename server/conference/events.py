@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 
+from server.conference.media import CallMedia
 from server.conference.model import SERVERS_MUSIC, Announcement, ConferenceSettings, EndReason, LeftReason, Music
 from server.conference.recordings import PauseBehavior, RecordingPlan, RecordingResult, RecordingSource
 
@@ -156,6 +157,8 @@ class ParticipantLeft(_ParticipantHappening):
     """The stay is over."""
 
     reason: LeftReason
+    media: CallMedia | None = None
+    """None: it never had any, or its mixer did not tell."""
     type: Literal["participant_left"] = "participant_left"
     status: ClassVar[str | None] = "participant-leave"
 

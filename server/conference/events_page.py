@@ -6,10 +6,12 @@ when a field has no description.
 
 import json
 import sys
+from dataclasses import fields
 from typing import Any, Final, get_args
 
 from server.conference.callbacks import STATUSES_OF
 from server.conference.events import Event
+from server.conference.media import CallMedia
 from server.conference.sample import sample
 
 ENVELOPE: Final = {
@@ -49,6 +51,7 @@ PARAMS: Final = {
     "digit": "The key that was pressed: `0` to `9`, `*`, `#`, `A` to `D`.",
     "duration_ms": "For how long it was pressed.",
     "reason_left": "Why the participant left; the reasons are in conference-rules.md.",
+    "media": "What its media did while it was there, see [below](#media).",
     "reason_ended": "Why the conference ended; the reasons are in conference-rules.md.",
     "call_id_ending_conf": "The call whose going ended it, if one did.",
     "label_ending_conf": "The label of that participant, if it had one.",
@@ -68,6 +71,27 @@ PARAMS: Final = {
     "lost_ms": "Of a recovered one: how much at its end was not written.",
     "reason": "Of a failed or absent one: why, as a word for programs.",
 }
+MEDIA: Final = {
+    "packets_in": "RTP packets that came.",
+    "packets_out": "RTP packets sent to it.",
+    "lost": "Packets that never came.",
+    "late": "Packets that came when their turn was over.",
+    "duplicates": "Packets that had come already.",
+    "concealed": "Frames of 20 ms that were made up for what was missing.",
+    "jitter_ms": "Jitter of its packets at the end.",
+    "buffer_ms": "How long its packets waited for their turn at the end.",
+    "added_delay_ms": "That, and the work on the mix.",
+    "accelerated_ms": "How much was left out of its sound to wait less.",
+    "stretched_ms": "How much was added to its sound to wait longer.",
+    "far_end_loss": "Share (0 to 1) of the packets sent to it that it lost lately; `null` if it sent no RTCP reports.",
+    "round_trip_ms": "To it and back, by its last RTCP report; `null` if that is not known.",
+}
+ABOUT_MEDIA: Final = """\
+Of `participant-leave`. Figures of the stay, as `GET /v1/conferences/{id}/stats` showed them at its end. The event does
+not wait for them longer than 0.3 s: it has no `media` if the mixer has died or does not answer in time, if the call
+never had a connection to it, or if the server was killed meanwhile. It is in the history, the live stream and JSON
+webhooks; the form of cXML and TwiML has no parameters for it, and a GET in the JSON form leaves it out.
+"""
 SELDOM: Final = frozenset({"tag", "coach", "recovered", "lost_ms", "reason"})
 """Fields that the sample history has no occasion for."""
 TOKENS: Final = {status: token for token, statuses in STATUSES_OF.items() for status in statuses}
@@ -108,6 +132,11 @@ def _fields(wires: list[dict[str, Any]]) -> str:
             "## `params`",
             "",
             *_table(PARAMS, [name for name in PARAMS if name in found], wires),
+            "",
+            "### `media`",
+            "",
+            ABOUT_MEDIA,
+            *_table(MEDIA, [field.name for field in fields(CallMedia)], None),
             "",
         ]
     )

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from server.conference.announcing import CONFERENCE_ENDED, PARTICIPANT_LEFT, cut_short
-from server.conference.commands import ForcedEndReason
+from server.conference.commands import End, HangUp, Kick, Leave, Media
 from server.conference.events import ConferenceEnded, Event, ParticipantLeft
 from server.conference.model import Conference, EndReason, LeftReason, Participant
 from server.conference.recording_rules import after_the_end
@@ -25,9 +25,12 @@ _REASON_LEFT: dict[EndReason, LeftReason] = {
 }
 
 
-def depart(conference: Conference, leaver: Participant, reason: LeftReason, now: float, *, kicked: bool) -> list[Event]:
-    """Return what happens when `leaver` goes: the conference may end by it."""
-    going = _go(conference, [leaver], reason, PARTICIPANT_LEFT, now)
+def depart(
+    conference: Conference, leaver: Participant, command: Leave | Kick | HangUp, reason: LeftReason, now: float
+) -> list[Event]:
+    """Return what happens when `leaver` goes by `command`: the conference may end by it."""
+    media, kicked = command.media, isinstance(command, Kick)
+    going = _go(conference, [leaver], media, reason, PARTICIPANT_LEFT, now)
     others = [p for p in conference.present if p.call_id != leaver.call_id]
     # Someone with end_on_exit ends the conference by that rule even when nobody else is left to notice.
     if leaver.end_on_exit:
@@ -38,31 +41,36 @@ def depart(conference: Conference, leaver: Participant, reason: LeftReason, now:
         return [*going, *_coaches_left_alone(others, leaver.call_id, now)]
     return [
         *going,
-        *_go(conference, others, LeftReason.MODERATOR_ENDED, CONFERENCE_ENDED, now),
+        *_go(conference, others, media, LeftReason.MODERATOR_ENDED, CONFERENCE_ENDED, now),
         *cut_short(conference, None, CONFERENCE_ENDED, now),
         ConferenceEnded(at=now, reason=end_reason, call_id_ending_conf=leaver.call_id),
         *after_the_end(conference, now),
     ]
 
 
-def end(conference: Conference, reason: ForcedEndReason, now: float) -> list[Event]:
+def end(conference: Conference, command: End, now: float) -> list[Event]:
     """Return what happens when the conference is ended from outside."""
     return [
-        *_go(conference, conference.present, _REASON_LEFT[reason], CONFERENCE_ENDED, now),
+        *_go(conference, conference.present, command.media, _REASON_LEFT[command.reason], CONFERENCE_ENDED, now),
         *cut_short(conference, None, CONFERENCE_ENDED, now),
-        ConferenceEnded(at=now, reason=reason),
+        ConferenceEnded(at=now, reason=command.reason),
         *after_the_end(conference, now),
     ]
 
 
 def _go(
-    conference: Conference, leavers: Iterable[Participant], reason: LeftReason, reason_unplayed: str, now: float
+    conference: Conference,
+    leavers: Iterable[Participant],
+    media: Media,
+    reason: LeftReason,
+    reason_unplayed: str,
+    now: float,
 ) -> list[Event]:
     events: list[Event] = []
     for leaver in leavers:
         events += fall_silent(leaver, now)
         events += cut_short(conference, leaver.call_id, reason_unplayed, now)
-        events.append(ParticipantLeft(at=now, call_id=leaver.call_id, reason=reason))
+        events.append(ParticipantLeft(at=now, call_id=leaver.call_id, reason=reason, media=media.get(leaver.call_id)))
     return events
 
 

@@ -24,6 +24,7 @@ from server.conference.commands import (
 )
 from server.conference.decide import decide
 from server.conference.log import enact
+from server.conference.media import CallMedia
 from server.conference.model import Conference
 from server.conference.recordings import RecordingPlan, RecordingResult, RecordingState
 from server.conference.wire import Origin
@@ -35,6 +36,22 @@ RECORDING_ID: Final = "5e0c8a9d-1c1b-4f3e-9a76-6d1f0e7d0c03"
 URL: Final = f"https://parley.example.org/v1/recordings/{RECORDING_ID}/audio"
 BEGAN_AT: Final = 1_795_380_000.25
 ORIGIN: Final = Origin(node_id="parley-1", space_id="parley")
+
+MEDIA: Final = CallMedia(
+    packets_in=834,
+    packets_out=850,
+    lost=16,
+    late=3,
+    duplicates=0,
+    concealed=19,
+    jitter_ms=4.21,
+    buffer_ms=31.5,
+    added_delay_ms=33.1,
+    accelerated_ms=12.5,
+    stretched_ms=20.0,
+    far_end_loss=0.0039,
+    round_trip_ms=42.18,
+)
 
 
 def _join(call_id: str, label: str) -> Join:
@@ -65,7 +82,7 @@ COMMANDS: Final[Sequence[Command]] = (
     AnnouncementPlayed("3f3a4a6e-0000-4000-8000-000000000001"),
     _announce(2),
     AnnouncementUnplayable("3f3a4a6e-0000-4000-8000-000000000002", "fetch_failed"),
-    Leave(BEN),
+    Leave(BEN, {BEN: MEDIA}),
     MeasureRecording(RECORDING_ID, RecordingResult(RecordingState.COMPLETED, 18.0, 288_044)),
     Leave(ANNA),
 )

@@ -4,7 +4,7 @@ One rendering serves the history, webhooks, SSE and RELAY sockets (which put the
 `call_id`); it is made once, when the event is logged, and never again.
 """
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, Final
 
 from server.conference.events import (
@@ -84,6 +84,8 @@ def _params(conference: Conference, event: Event, origin: Origin) -> dict[str, A
     match event:
         case ParticipantLeft():
             params["reason_left"] = event.reason.value
+            if event.media is not None:
+                params["media"] = asdict(event.media)
         case ParticipantSentDigit():
             params |= {"digit": event.digit, "duration_ms": event.duration_ms}
         case ParticipantModified():

@@ -214,6 +214,11 @@ class MixerHandle:
         answer = await self._ask(protocol.GetStats)
         return cast(tuple[list[protocol.LegStats], protocol.MixerStats], answer)
 
+    async def leg_stats(self, call_ids: Sequence[str]) -> list[protocol.LegStats]:
+        """Figures of those of these legs that it has, at most `protocol.MOST_ASKED`."""
+        answer = await self._ask(lambda request_id: protocol.GetStats(request_id, list(call_ids)))
+        return cast(tuple[list[protocol.LegStats], None], answer)[0]
+
     async def stop(self, grace_s: float = 2.0) -> None:
         """Make it say BYE and end; kill it after `grace_s`. Returns when it has ended, after `on_exit`."""
         self.stopping = True

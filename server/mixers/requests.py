@@ -11,7 +11,7 @@ from typing import Final
 from mixer.protocol import Done, LegRemoved, LegStats, MixerStats, Refused, Stats
 from server.mixers.errors import MixerGone, MixerRefused
 
-Answer = Done | LegRemoved | tuple[list[LegStats], MixerStats]
+Answer = Done | LegRemoved | tuple[list[LegStats], MixerStats | None]
 
 
 @dataclass(slots=True)
@@ -55,7 +55,7 @@ class Requests:
             request.answer.set_exception(MixerRefused(report.reason))
         elif isinstance(report, Stats):
             request.calls += report.calls
-            if report.last and report.mixer is not None:
+            if report.last:
                 request.answer.set_result((request.calls, report.mixer))
         else:
             request.answer.set_result(report)

@@ -3,11 +3,13 @@
 Tests of the service and the API use them, so that they test no process, no clock and no sound.
 """
 
+import asyncio
 import os
 from collections.abc import Callable, Sequence
 from typing import Any, cast
 
 from mixer.protocol import (
+    MOST_ASKED,
     Address,
     ClipEnded,
     LegConnected,
@@ -72,6 +74,8 @@ class FakeMixer:
         self.refuse_programs = False
         self.refuse_recordings = False
         self.die_on_add = False
+        self.keeps_figures = False
+        """It is not to answer when it is asked for the figures of some legs."""
         self.recording: str | None = None
         self.records_tracks = False
         self._on_report = on_report
@@ -207,6 +211,13 @@ class FakeMixer:
         return [figures(call_id) for call_id in self.legs], MixerStats(
             500, 0, Spread(0.1, 0.2, 0.3), Spread(1.0, 2.0, 3.0), 0.75
         )
+
+    async def leg_stats(self, call_ids: Sequence[str]) -> list[LegStats]:
+        self._check_alive()
+        assert 0 < len(call_ids) <= MOST_ASKED
+        if self.keeps_figures:
+            await asyncio.sleep(3600)
+        return [figures(call_id) for call_id in call_ids if call_id in self.legs]
 
     async def stop(self, grace_s: float = 2.0) -> None:
         self.byes += self.legs

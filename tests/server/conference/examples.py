@@ -30,6 +30,7 @@ from server.conference.events import (
     RecordingStopped,
     RecordingStopping,
 )
+from server.conference.media import CallMedia
 from server.conference.model import Announcement, ConferenceSettings, EndReason, LeftReason, Music
 from server.conference.recordings import (
     PauseBehavior,
@@ -38,6 +39,23 @@ from server.conference.recordings import (
     RecordingSource,
     RecordingState,
 )
+
+MEDIA: Final = CallMedia(
+    packets_in=1,
+    packets_out=2,
+    lost=3,
+    late=4,
+    duplicates=5,
+    concealed=6,
+    jitter_ms=7.25,
+    buffer_ms=8.5,
+    added_delay_ms=9.5,
+    accelerated_ms=10.5,
+    stretched_ms=11.5,
+    far_end_loss=0.125,
+    round_trip_ms=12.5,
+)
+"""Every figure is another one."""
 
 KINDS: Final[tuple[type[Event], ...]] = get_args(Event)
 
@@ -92,7 +110,7 @@ EVENTS: Final[tuple[Event, ...]] = (
     ParticipantSentDigit(at=10.0, call_id="a", digit="*", duration_ms=90),
     ParticipantSpeechStarted(at=10.25, call_id="a"),
     ParticipantSpeechStopped(at=10.5, call_id="a"),
-    ParticipantLeft(at=11.0, call_id="a", reason=LeftReason.MEDIA_TIMEOUT),
+    ParticipantLeft(at=11.0, call_id="a", reason=LeftReason.MEDIA_TIMEOUT, media=MEDIA),
     AnnouncementQueued(at=11.25, announcement=ANNOUNCEMENT),
     AnnouncementStarted(at=11.25, announcement=ANNOUNCEMENT),
     AnnouncementEnded(at=11.5, announcement=ANNOUNCEMENT),

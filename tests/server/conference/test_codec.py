@@ -5,7 +5,7 @@ import pytest
 from pydantic import ValidationError
 
 from server.conference import codec
-from server.conference.events import Event
+from server.conference.events import Event, ParticipantLeft
 from server.conference.evolve import evolve
 from server.conference.model import Conference, Music
 from tests.server.conference.examples import EVENTS
@@ -75,6 +75,12 @@ OF_THE_FIRST_VERSION: list[dict[str, Any]] = [
     {"at": 6.0, "call_id": "a", "reason": "participant_hung_up", "type": "participant_left"},
     {"at": 6.0, "reason": "last-participant-left", "call_id_ending_conf": "a", "type": "conference_ended"},
 ]
+
+
+def test_who_left_before_figures_were_kept_has_none() -> None:
+    left = codec.load(OF_THE_FIRST_VERSION[-2])
+    assert isinstance(left, ParticipantLeft)
+    assert left.media is None
 
 
 def test_a_journal_of_the_first_version_can_be_read() -> None:

@@ -1,8 +1,10 @@
+import dataclasses
 from pathlib import Path
 from typing import get_args
 
 from server.conference.events import Event
-from server.conference.events_page import ENVELOPE, PARAMS, SELDOM, page
+from server.conference.events_page import ENVELOPE, MEDIA, PARAMS, SELDOM, page
+from server.conference.media import CallMedia
 from server.conference.sample import sample
 
 ROOT = Path(__file__).parents[3]
@@ -23,6 +25,7 @@ def test_every_field_is_described_and_no_description_is_of_a_field_that_is_gone(
     fields = {name for wire in wires for name in wire["params"]}
     assert fields | SELDOM == PARAMS.keys()
     assert not fields & SELDOM
+    assert [field.name for field in dataclasses.fields(CallMedia)] == list(MEDIA)
 
 
 def test_seldom_fields_are_those_the_rendering_knows() -> None:

@@ -51,8 +51,15 @@ class Peer:
         self.commands.append(command)
         self.sizes.append(len(data))
         self.fds += fds
-        answer = p.Refused(command.request_id, self.refuse) if self.refuse else p.Done(command.request_id)
-        self.say(answer)
+        self.say(self._answer(command))
+
+    def _answer(self, command: p.Command) -> p.Report:
+        if self.refuse:
+            return p.Refused(command.request_id, self.refuse)
+        if isinstance(command, p.GetStats):
+            calls = [p.LegStats(call_id, *[1] * 6, 0.0, 20.0, 20.0, None) for call_id in command.call_ids or []]
+            return p.Stats(command.request_id, calls, last=True)
+        return p.Done(command.request_id)
 
     async def close(self) -> None:
         self.exited.set_result(0)
@@ -108,6 +115,14 @@ async def test_more_legs_than_fit_go_in_messages_that_do(peer: Peer) -> None:
     assert max(peer.sizes) <= MAX_SEND_BYTES
     updates = [command for command in peer.commands if isinstance(command, p.UpdateLegs)]
     assert len(updates) == 3 and [part for update in updates for part in update.legs] == parts
+
+
+async def test_figures_of_some_legs_are_asked_for_by_name(peer: Peer) -> None:
+    call_ids = [f"0c2f6d1e-4a55-4bb8-a7f1-5d4bb7a5{n:04x}" for n in range(p.MOST_ASKED)]
+    found = await peer.handle.leg_stats(call_ids)
+    assert [(leg.call_id, leg.level_dbov) for leg in found] == [(call_id, None) for call_id in call_ids]
+    assert peer.commands == [p.GetStats(1, call_ids)]
+    assert max(peer.sizes) <= MAX_SEND_BYTES
 
 
 async def test_a_refusal_is_raised(peer: Peer) -> None:

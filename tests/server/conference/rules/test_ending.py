@@ -1,9 +1,12 @@
 """Leaving and ending: rules 4.7."""
 
+from dataclasses import asdict, replace
+
 import pytest
 
 from server.conference.commands import Command, End, HangUp, Kick, Leave, Speech, Update
 from server.conference.model import BeepMode, LeftReason, Music
+from tests.server.conference.examples import MEDIA
 from tests.server.conference.rules.support import JOIN, MUSIC, waiting
 from tests.server.conference.scenario import started
 
@@ -116,3 +119,24 @@ def test_4_7_6_who_comes_back_starts_anew() -> None:
         ("b", True, False),
         ("b", False, True),
     ]
+
+
+@pytest.mark.parametrize("command", [Leave, Kick, HangUp])
+def test_4_7_7_a_leave_tells_what_the_media_did(command: type[Leave | Kick | HangUp]) -> None:
+    scenario = started("a", "b", "c")
+    scenario.do(command("a", media={"a": MEDIA, "b": replace(MEDIA, lost=99)}))
+    assert scenario.params()["media"] == asdict(MEDIA)
+    scenario.do(command("b"))
+    assert "media" not in scenario.params()
+
+
+def test_4_7_7_those_who_go_with_another_have_their_own_figures() -> None:
+    ended, left = started("a", "b"), started("a", "b")
+    left.join("m", end_on_exit=True)
+    media = {"b": replace(MEDIA, lost=1), "a": replace(MEDIA, lost=2)}
+    ended.do(End(media=media))
+    left.do(Leave("m", media))
+    for scenario in (ended, left):
+        told = [entry.wire["params"] for entry in scenario.log]
+        lost = {params["call_id"]: params["media"]["lost"] for params in told if "media" in params}
+        assert lost == {"a": 2, "b": 1}
