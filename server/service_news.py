@@ -4,7 +4,6 @@ News of one conference is worked off in the order it came: a task waits for the 
 fair, and all that has come by the time it is its turn is taken, and written, at once.
 """
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Final
 
@@ -37,12 +36,10 @@ from server.mixers.handle import CallNews, News, SoundNews
 from server.service_calls import finish_call
 from server.service_conferences import end_forced, hang_up
 from server.service_context import Context
+from server.service_retry import pause, until_written
 from server.service_steps import carry_out_all
 
 log = structlog.get_logger(__name__)
-
-RETRY_S: Final = 1.0
-"""Pause before something that has to be written is tried again."""
 
 MOST_WAITING: Final = 1000
 """Reports kept for a conference while nothing can be written."""
@@ -103,7 +100,7 @@ class NewsDesk:
             return
         log.error("mixer_died", conference_id=conference_id, status=status)
         self._context.tasks.spawn(
-            self._until_written(lambda: end_forced(self._context, live, EndReason.MIXER_DIED)), "end after death"
+            self._carry_out(lambda: end_forced(self._context, live, EndReason.MIXER_DIED)), "end after death"
         )
 
     def lost(self, call: Call) -> None:
@@ -126,7 +123,7 @@ class NewsDesk:
             if call.conference_id == conference_id and call.state is CallState.ANSWERED:
                 await hang_up(self._context, call, reason)
 
-        self._context.tasks.spawn(self._until_written(over), "hang up")
+        self._context.tasks.spawn(self._carry_out(over), "hang up")
 
     def _heard(self, conference_id: str, news: SoundNews) -> None:
         live = self._context.live.by_id(conference_id)
@@ -160,17 +157,12 @@ class NewsDesk:
                         return
                     since = self._waiting.get(conference_id, [])
                     self._waiting[conference_id] = [*reports, *since][-MOST_WAITING:]
-            await asyncio.sleep(RETRY_S)
+            await pause()
         self._waiting.pop(conference_id, None)
 
-    async def _until_written(self, act: Callable[[], Awaitable[None]]) -> None:
-        """Do what must be done, again and again while the journal cannot be written."""
-        while True:
-            try:
-                await act()
-                return
-            except ParleyError as error:
-                log.error("not_carried_out_yet", code=error.code, detail=error.detail)
-                if error.code != "journal_unavailable" or self._context.stopping:
-                    return
-                await asyncio.sleep(RETRY_S)
+    async def _carry_out(self, act: Callable[[], Awaitable[None]]) -> None:
+        """Do what must be done, unless it cannot be, or the server stops before it can be written."""
+        try:
+            await until_written(act, given_up=lambda: self._context.stopping)
+        except ParleyError as error:
+            log.error("not_carried_out", code=error.code, detail=error.detail)

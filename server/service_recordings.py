@@ -6,10 +6,10 @@ the server starts. What a recording is made of while it goes on is `service_reco
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import Final
 
 import structlog
 
@@ -17,18 +17,14 @@ from recording.catalog import Finished, Manifest, folder_name, repair_command
 from server.conference.commands import RecordingFinished
 from server.conference.model import Conference
 from server.conference.recordings import RecordingResult, RecordingState
-from server.errors import ParleyError
-from server.journal import JournalUnavailable
 from server.recordings import children
 from server.service_context import Context
 from server.service_recording import RecordingRun
+from server.service_retry import until_written
 from server.service_steps import carry_out, consider, write
-
-T = TypeVar("T")
 
 log = structlog.get_logger(__name__)
 
-RETRY_S: Final = 1.0
 REPAIR_WITHIN_S: Final = 3600.0
 """Hours of sound are published in minutes; what takes longer hangs."""
 LOST: Final = RecordingResult(RecordingState.FAILED, reason="lost")
@@ -89,12 +85,12 @@ class Recordings:
     async def _keep(self, recording_id: str, manifest: Manifest | None) -> None:
         if manifest is not None:
             content = manifest.dump().decode()
-            await self._until_written(lambda: self._context().journal.keep_manifest(recording_id, content))
+            await until_written(lambda: self._context().journal.keep_manifest(recording_id, content))
 
     async def _tell(self, conference_id: str, recording_id: str, result: RecordingResult) -> None:
         """Log the end of a recording, whether its conference goes on or has ended."""
         command = RecordingFinished(recording_id, result)
-        await self._until_written(lambda: self._finish(conference_id, command))
+        await until_written(lambda: self._finish(conference_id, command))
 
     async def _finish(self, conference_id: str, command: RecordingFinished) -> None:
         context = self._context()
@@ -110,19 +106,6 @@ class Recordings:
             ended = await context.journal.load(conference_id)
             _, after, entries = consider(context, ended, command)
             await write(context, after, entries)
-
-    async def _until_written(self, act: Callable[[], Awaitable[T]]) -> T:
-        """Do what must be written, again and again while the journal cannot be."""
-        while True:
-            try:
-                return await act()
-            except JournalUnavailable as error:
-                log.error("recording_not_written_yet", reason=str(error))
-            except ParleyError as error:
-                if error.code != "journal_unavailable":
-                    raise
-                log.error("recording_not_written_yet", reason=error.detail)
-            await asyncio.sleep(RETRY_S)
 
 
 def load_manifest(directory: Path, recording_id: str) -> Manifest | None:

@@ -179,7 +179,7 @@ async def test_a_far_end_that_is_gone_is_hung_up(api: Api, news: type[LegBye] | 
 
 
 async def test_a_hang_up_that_cannot_be_written_is_tried_until_it_is(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("server.service_news.RETRY_S", 0.0)
+    monkeypatch.setattr("server.service_retry.RETRY_S", 0.0)
     joined = await api.enter("x")
     journal = BrokenJournal(api)
     api.mixer_of(joined["conference_id"]).report(LegBye(joined["call_id"]))

@@ -194,7 +194,7 @@ async def test_the_same_key_announces_once(api: Api) -> None:
 async def test_an_end_that_cannot_be_written_is_written_later_and_the_queue_goes_on(
     api: Api, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("server.service_news.RETRY_S", 0.0)
+    monkeypatch.setattr("server.service_retry.RETRY_S", 0.0)
     _, mixer = await room(api, 40000)
     await announce(api, ONE)
     await announce(api, TWO)

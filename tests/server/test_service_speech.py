@@ -100,7 +100,7 @@ async def test_reports_that_come_together_are_written_together_and_tell_the_mixe
 
 
 async def test_reports_wait_for_the_journal_in_their_order(api: Api, monkeypatch: Any) -> None:
-    monkeypatch.setattr("server.service_news.RETRY_S", 0.0)
+    monkeypatch.setattr("server.service_retry.RETRY_S", 0.0)
     anna, _, mixer = await pair(api)
     journal = BrokenJournal(api)
     mixer.report(SpeechChanged(anna, True))
