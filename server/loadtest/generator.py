@@ -26,8 +26,10 @@ from server import clock
 from server.caller.codecs import codec
 from server.loadtest import probe, voices
 from server.loadtest.load import Load
+from server.loadtest.recovery import TOGETHER, Recovery, recovery
 from server.loadtest.sockets import Inbox, Outbox, address_of, open_socket, udp_drops
 from server.loadtest.tally import Tally
+from server.loadtest.uplink import Packets, Uplink
 from server.loadtest.voices import TICKS_PER_S, Voice
 
 SLOTS: Final = 10
@@ -57,6 +59,8 @@ class Result:
     packets_dropped_here: int
     """That the server sent, but our own sockets had no room for; counted as not delivered all the same."""
     delay: probe.Delay
+    recovery: Recovery | None
+    """Of a load that is held at times."""
     generator_cpu: float
     """Share of a core."""
     generator_late_ms: float
@@ -82,6 +86,7 @@ class Generator:
         self._tick = 0
         self._next_s = clock.monotonic()
         self._loss = np.random.default_rng(11)
+        self._uplink = _uplink(load)
         self._open = False
         self._reset_counts()
 
@@ -131,7 +136,7 @@ class Generator:
     def _reset_counts(self) -> None:
         self._sent = self._dropped = self._refused = 0
         self._tally = Tally(self.load.participants, self.load.listener, self._codec.payload_type)
-        self._burst_sent_ns: list[int] = []
+        self._bursts_sent: list[probe.Sent] = []
         self._late_s: list[float] = []
 
     def add(self, targets: list[tuple[str, int]]) -> None:
@@ -161,34 +166,49 @@ class Generator:
             self._late_s.append(-left_s)
 
     def _send(self, slot: int) -> None:
-        outbox, callers = self._outboxes[slot], self._callers[slot]
-        n = int(np.searchsorted(callers, self._joined))
-        if n == 0:
-            return
-        who = callers[:n]
-        packet = self._first[who] + (self._start[who] + self._tick) % self._count[who]
-        outbox.header.view(">u2")[:n, 1] = self._tick & 0xFFFF
-        outbox.header.view(">u4")[:n, 1] = self._tick * self._codec.clock_step & 0xFFFFFFFF
-        outbox.payload_address[:n] = self._pool.ctypes.data + packet * self._pool.strides[0]
-        outbox.payload_bytes[:n] = self._pool_bytes[packet]
+        n = int(np.searchsorted(self._callers[slot], self._joined))
         rows = np.arange(n)
         if self.load.loss:
             rows = rows[self._loss.random(n) >= self.load.loss]
         if self._open:
-            self._note_bursts(who[rows], packet[rows])
+            self._note_bursts(slot, rows)
+            self._dropped += n - len(rows)
+        packets = Packets(slot, self._tick, rows)
+        if self._uplink is None:
+            self._emit(packets)
+            return
+        now = self._tick * SLOTS + slot
+        self._uplink.put(packets, now)
+        for arrived in self._uplink.arrived(now):
+            self._emit(arrived)
+
+    def _packets(self, slot: int, tick: int, rows: np.ndarray) -> np.ndarray:
+        """Which of the pool they are."""
+        who = self._callers[slot][rows]
+        packets: np.ndarray = self._first[who] + (self._start[who] + tick) % self._count[who]
+        return packets
+
+    def _emit(self, packets: Packets) -> None:
+        slot, tick, rows = packets
+        outbox, packet = self._outboxes[slot], self._packets(slot, tick, rows)
+        outbox.header.view(">u2")[rows, 1] = tick & 0xFFFF
+        outbox.header.view(">u4")[rows, 1] = tick * self._codec.clock_step & 0xFFFFFFFF
+        outbox.payload_address[rows] = self._pool.ctypes.data + packet * self._pool.strides[0]
+        outbox.payload_bytes[rows] = self._pool_bytes[packet]
         refused = outbox.send(rows)
         if self._open:
             self._sent += len(rows)
-            self._dropped += n - len(rows)
             self._refused += refused
 
-    def _note_bursts(self, who: np.ndarray, packet: np.ndarray) -> None:
+    def _note_bursts(self, slot: int, rows: np.ndarray) -> None:
+        """Note what is said now, whatever the network then does to it."""
+        who = self._callers[slot][rows]
         if len(who) == 0 or who[0] >= self.load.probes:  # a slot's probes are its first rows
             return
         now_ns = int(clock.now() * 1e9)  # the clock the kernel stamps arrivals with
-        for number in packet[who < self.load.probes].tolist():
-            if number in self._bursts:
-                self._burst_sent_ns.append(now_ns + self._bursts[number])
+        for caller, number in zip(who.tolist(), self._packets(slot, self._tick, rows).tolist(), strict=True):
+            if caller < self.load.probes and number in self._bursts:
+                self._bursts_sent.append(probe.Sent(now_ns + self._bursts[number], caller))
 
     def _receive(self) -> None:
         ready = self._epoll.poll(0, _SOCKETS_AT_ONCE)
@@ -212,6 +232,9 @@ class Generator:
         self._reset_counts()
         dropped, cpu_s, from_s = udp_drops(ports), _own_cpu_s(), clock.monotonic()
         self._open = True
+        if self._uplink is not None:
+            self._uplink.open(self._tick * SLOTS)
+        opened_ns = int(clock.now() * 1e9)
         tell({"measuring": True})
         for tick in range(ticks):
             self.run(1)
@@ -221,6 +244,8 @@ class Generator:
         tell({"measured": True})
         cpu = (_own_cpu_s() - cpu_s) / (clock.monotonic() - from_s)
         received, expected = self._tally.delivered(ticks)
+        together = TOGETHER if self.load.hold_ms else None
+        echoes = probe.echoes(self.load.codec, self._tally.heard, sorted(self._bursts_sent), together)
         return Result(
             packets_sent=self._sent,
             packets_dropped_on_purpose=self._dropped,
@@ -230,7 +255,8 @@ class Generator:
             delivered=received / expected,
             participants_unserved=self._tally.unserved,
             packets_dropped_here=udp_drops(ports) - dropped,
-            delay=probe.measure(self.load.codec, self._tally.heard, sorted(self._burst_sent_ns)),
+            delay=probe.delay(echoes, len(self._bursts_sent)),
+            recovery=recovery(echoes, opened_ns, seconds, self.load) if self.load.hold_ms else None,
             generator_cpu=cpu,
             generator_late_ms=float(np.percentile(self._late_s, 99)) * 1000,
         )
@@ -240,6 +266,13 @@ class Generator:
         self._epoll.close()
         for sock in [sock for sockets in self._sockets for sock in sockets]:
             sock.close()
+
+
+def _uplink(load: Load) -> Uplink | None:
+    if not load.jitter_ms and not load.hold_ms:
+        return None
+    slot_ms = 1000 * SLOT_S
+    return Uplink(round(load.jitter_ms / slot_ms), round(load.hold_ms / slot_ms), TICKS_PER_S * SLOTS)
 
 
 def _own_cpu_s() -> float:

@@ -15,15 +15,24 @@ MOST_CALLERS_APART: Final = 500
 MOST_SECONDS: Final = 24 * 3600.0
 MOST_LOSS: Final = 0.9
 MOST_PROBES: Final = 5
+MOST_JITTER_MS: Final = 500.0
+MOST_HOLD_MS: Final = 2000.0
+HOLD_FROM_S: Final = 10.0
+"""After the beginning of a window; until then everything is as it always is."""
+HOLD_EVERY_S: Final = 25.0
+"""From one time that everything is held to the next."""
 
 
 @dataclass(frozen=True, slots=True)
 class Load:
     """Callers, numbered from 0. Conferences are of the same size and filled one after another.
 
-    `talkers` is how many talk in each conference: the first to come. `loss` is the share of packets that are not sent,
-    0..1. In the first conference the first `probes` of the talkers send bursts, and the last participant listens for
-    them.
+    `talkers` is how many talk in each conference: the first to come. In the first conference the first `probes` of the
+    talkers send bursts, and the last participant listens for them.
+
+    Of the network on the way to the server: `loss` is the share of packets that are not sent, 0..1; `jitter_ms` what
+    each may take longer, evenly distributed; for `hold_ms` nothing arrives, HOLD_FROM_S after a window has opened and
+    every HOLD_EVERY_S from then on, and then all of it at once.
 
     Raises:
         ValueError: a load that cannot be made; the message says why.
@@ -34,6 +43,8 @@ class Load:
     talkers: int
     conferences: int = 1
     loss: float = 0.0
+    jitter_ms: float = 0.0
+    hold_ms: float = 0.0
 
     def __post_init__(self) -> None:
         if self.codec not in CODEC_NAMES:
@@ -49,6 +60,11 @@ class Load:
             raise ValueError(f"{self.talkers} talkers: a conference has {self.parties} participants")
         if not 0 <= self.loss <= MOST_LOSS:
             raise ValueError(f"a loss of {100 * self.loss:g} %: from 0 to {100 * MOST_LOSS:g} % can be played")
+        if not (0 <= self.jitter_ms <= MOST_JITTER_MS and 0 <= self.hold_ms <= MOST_HOLD_MS):
+            raise ValueError(
+                f"jitter of {self.jitter_ms:g} ms, all held for {self.hold_ms:g} ms: up to {MOST_JITTER_MS:g} and "
+                f"{MOST_HOLD_MS:g} ms can be played"
+            )
 
     @property
     def parties(self) -> int:

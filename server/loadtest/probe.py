@@ -7,7 +7,7 @@ packets are only noted then, and read afterwards.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,6 +35,21 @@ class Heard:
     sequence: int
     arrival_ns: int
     payload: bytes
+
+
+class Sent(NamedTuple):
+    """A burst, said at a time by a caller."""
+
+    at_ns: int
+    caller: int
+
+
+class Echo(NamedTuple):
+    """A burst that was heard again."""
+
+    sent_ns: int
+    caller: int
+    delay_ms: float
 
 
 @dataclass(frozen=True)
@@ -75,38 +90,56 @@ def onsets(packets: Sequence[Pcm], rate: int) -> list[tuple[int, int]]:
     return found
 
 
-def measure(name: str, heard: Sequence[Heard], sent_ns: Sequence[int]) -> Delay:
-    """Match the bursts that `heard` holds to those sent at `sent_ns`, in order.
+def echoes(name: str, heard: Sequence[Heard], sent: Sequence[Sent], together: int | None = None) -> list[Echo]:
+    """Match the bursts that `heard` holds to those sent, in order.
 
     The delay that most of the bursts agree on is taken for the delay; each burst's own is looked for near it.
+    `together`: as many bursts are asked, from each one on; None: all, as the delay stays about what it is.
     """
     ordered = _in_order(heard)
     samples = decoded(name, [h.payload for h in ordered])
     moments = np.array(
         [ordered[packet].arrival_ns + offset for packet, offset in onsets(samples, codec(name).sample_rate)], np.int64
     )
-    sent = np.array(sent_ns, np.int64)
-    delays_ms = matched_ms(sent, moments)
-    if len(delays_ms) == 0:
-        return Delay(None, None, 0, len(sent))
-    p50, p95 = np.percentile(delays_ms, (50, 95)).tolist()
-    return Delay(p50, p95, len(delays_ms), len(sent))
+    sent_ns = np.array([one.at_ns for one in sent], np.int64)
+    delays_ms = matched_ms(sent_ns, moments) if together is None else _by_turns_ms(sent_ns, moments, together)
+    return [
+        Echo(one.at_ns, one.caller, delay_ms)
+        for one, delay_ms in zip(sent, delays_ms.tolist(), strict=True)
+        if not np.isnan(delay_ms)
+    ]
+
+
+def delay(echoed: Sequence[Echo], sent: int) -> Delay:
+    """Sum up what came back of so many bursts."""
+    if not echoed:
+        return Delay(None, None, 0, sent)
+    p50, p95 = np.percentile([echo.delay_ms for echo in echoed], (50, 95)).tolist()
+    return Delay(p50, p95, len(echoed), sent)
+
+
+def _by_turns_ms(sent_ns: NDArray[np.int64], heard_ns: NDArray[np.int64], together: int) -> NDArray[np.float64]:
+    delays = np.full(len(sent_ns), np.nan)
+    for number in range(len(sent_ns)):
+        first = max(0, min(number, len(sent_ns) - together))
+        delays[number] = matched_ms(sent_ns[first : first + together], heard_ns)[number - first]
+    return delays
 
 
 def matched_ms(sent_ns: NDArray[np.int64], heard_ns: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Delay of each burst sent that was heard, ms; of several that agree equally well the shortest."""
+    """(sent,) ms: delay of each burst, NaN of one not heard; of several that agree equally well the shortest."""
     apart_ms = (heard_ns[None, :] - sent_ns[:, None]) / 1e6
     possible = np.sort(apart_ms[(apart_ms >= 0) & (apart_ms < LONGEST_MS)])
     if len(possible) == 0:
-        return np.zeros(0)
+        return np.full(len(sent_ns), np.nan)
     agreeing = np.searchsorted(possible, possible + _AGREE_MS, side="right") - np.arange(len(possible))
     first = int(np.argmax(agreeing))
     common = float(np.median(possible[first : first + int(agreeing[first])]))
-    near = np.where((apart_ms >= 0) & (np.abs(apart_ms - common) <= _NEAR_MS), apart_ms, np.nan)
-    found = near[~np.isnan(near).all(axis=1)]
-    closest = np.nanargmin(np.abs(found - common), axis=1)
-    delays: NDArray[np.float64] = found[np.arange(len(found)), closest]
-    return delays
+    off_ms = np.abs(apart_ms - common)
+    off_ms[(apart_ms < 0) | (off_ms > _NEAR_MS)] = np.inf
+    closest = off_ms.argmin(axis=1)
+    everyone = np.arange(len(sent_ns))
+    return np.where(np.isfinite(off_ms[everyone, closest]), apart_ms[everyone, closest], np.nan)
 
 
 def _in_order(heard: Sequence[Heard]) -> list[Heard]:

@@ -30,6 +30,8 @@ def test_the_listener_sends_no_bursts() -> None:
         ({"talkers": -1}, "talkers"),
         ({"loss": 0.95}, "loss"),
         ({"loss": -0.1}, "loss"),
+        ({"jitter_ms": 501}, "jitter of 501 ms"),
+        ({"hold_ms": -1}, "held for -1 ms"),
     ],
 )
 def test_absurd_loads_are_refused_with_a_reason(changes: dict[str, Any], words: str) -> None:

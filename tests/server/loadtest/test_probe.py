@@ -1,10 +1,12 @@
 """Bursts through simulated servers: what is added is what is measured."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from server.caller.codecs import CODEC_NAMES
-from server.loadtest.probe import Heard, burst_places, matched_ms, measure, onsets
+from server.loadtest.probe import Delay, Heard, Sent, burst_places, delay, echoes, matched_ms, onsets
 from server.loadtest.voices import BURST_TICKS, ROUND_TICKS, burst_ticks, probing
 
 TICK_NS = 20_000_000
@@ -23,6 +25,10 @@ def stream(codec: str, added_ns: int) -> tuple[list[Heard], list[int]]:
         payload = bytes(voice.payload[packet, : voice.length[packet]])
         heard.append(Heard((65_000 + tick) & 0xFFFF, now + added_ns, payload))
     return heard, sent
+
+
+def measure(codec: str, heard: list[Heard], sent: list[int]) -> Delay:
+    return delay(echoes(codec, heard, [Sent(at_ns, 0) for at_ns in sent]), len(sent))
 
 
 @pytest.mark.parametrize("codec", CODEC_NAMES)
@@ -58,7 +64,18 @@ def test_a_delay_is_told_from_another_although_bursts_are_missing_and_delays_var
         took = rng.uniform(added_ms, added_ms + 40, len(sent))
         heard = sent + (took * 1e6).astype(np.int64)
         kept = np.arange(len(sent)) % 5 != 3
-        assert matched_ms(sent, heard[kept]) == pytest.approx(took[kept])
+        found = matched_ms(sent, heard[kept])
+        assert found[kept] == pytest.approx(took[kept])
+        assert len(found) == len(sent)
+
+
+def test_a_delay_that_changes_is_followed_by_turns() -> None:
+    """Early, late by more than the time between two bursts, and back again."""
+    heard, sent = stream("pcmu", 30_000_000)
+    late = [h if h.arrival_ns % 60e9 < 20e9 else replace(h, arrival_ns=h.arrival_ns + 330_000_000) for h in heard]
+    found = echoes("pcmu", late[:2000], [Sent(at_ns, 0) for at_ns in sent if at_ns < 39e9], together=5)
+    assert [echo.delay_ms for echo in found if echo.sent_ns < 17e9] == pytest.approx([30.0] * 34, abs=0.2)
+    assert [echo.delay_ms for echo in found if echo.sent_ns > 20e9] == pytest.approx([360.0] * 38, abs=0.2)
 
 
 def test_packets_may_come_out_of_order() -> None:
