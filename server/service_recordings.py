@@ -96,7 +96,7 @@ class Recordings:
         context = self._context()
         about = await context.journal.summary(conference_id)
         if about is None:
-            log.warning("recording_of_no_conference", recording_id=command.recording_id, conference_id=conference_id)
+            await self._finish_without_a_log(conference_id, command)
             return
         async with context.live.locked((about.project_id, about.name)):
             live = context.live.by_id(conference_id)
@@ -104,8 +104,16 @@ class Recordings:
                 await carry_out(context, live, command)
                 return
             ended = await context.journal.load(conference_id)
+            if ended is None:
+                await self._finish_without_a_log(conference_id, command)
+                return
             _, after, entries = consider(context, ended, command)
             await write(context, after, entries)
+
+    async def _finish_without_a_log(self, conference_id: str, command: RecordingFinished) -> None:
+        """Keep what came of a recording whose conference was forgotten meanwhile: nobody is left to be told."""
+        log.warning("recording_of_no_conference", recording_id=command.recording_id, conference_id=conference_id)
+        await self._context().journal.finish_recording(command.recording_id, command.result)
 
 
 def load_manifest(directory: Path, recording_id: str) -> Manifest | None:

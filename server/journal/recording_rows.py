@@ -6,6 +6,7 @@ from typing import TypeVar
 
 from sqlalchemy import Connection
 
+from server.conference.recordings import RecordingResult
 from server.journal import recordings
 from server.recordings.model import RecordingRow
 
@@ -30,6 +31,10 @@ class RecordingRows(ABC):
         `ValueError` if what the manifest says cannot be used for that.
         """
         await self._write(lambda connection: recordings.keep_manifest(connection, recording_id, content))
+
+    async def finish_recording(self, recording_id: str, result: RecordingResult) -> None:
+        """Keep what came of a recording whose conference is forgotten; what is known already stays as it is."""
+        await self._write(lambda connection: recordings.finish(connection, recording_id, result))
 
     async def recording(self, recording_id: str) -> RecordingRow | None:
         """Return a recording, also one that was deleted."""

@@ -14,7 +14,7 @@ from server.conference.events import ConferenceEnded, RecordingStarted
 from server.conference.log import LoggedEvent
 from server.conference.model import Conference
 from server.conference.recorded import RecordingEvent
-from server.conference.recordings import Recording, RecordingSource, RecordingState
+from server.conference.recordings import Recording, RecordingResult, RecordingSource, RecordingState
 from server.journal.batches import batches
 from server.journal.tables import recordings
 from server.recordings.model import RecordingRow
@@ -56,6 +56,12 @@ def keep_manifest(connection: Connection, recording_id: str, content: str) -> No
     row = recordings.c.recording_id == recording_id
     if connection.execute(update(recordings).where(row).values(manifest=content)).rowcount == 0:
         connection.execute(insert(recordings).values(_adopted(recording_id, content)))
+
+
+def finish(connection: Connection, recording_id: str, result: RecordingResult) -> None:
+    """Make a row say what came of its recording when there is no log to tell it; what is final stays as it is."""
+    row = and_(recordings.c.recording_id == recording_id, recordings.c.status.not_in(_FINAL))
+    connection.execute(update(recordings).where(row).values(_outcome(result) | {"status": result.state.value}))
 
 
 def find(connection: Connection, recording_id: str) -> RecordingRow | None:
@@ -152,9 +158,13 @@ def _values(recording: Recording) -> dict[str, Any]:
         known: dict[str, Any] = {"duration_s": duration_s, "byte_size": None, "reason": None}
         known |= {"recovered": False, "lost_ms": 0}
     else:
-        known = {"duration_s": result.duration_s, "byte_size": result.byte_size, "reason": result.reason}
-        known |= {"recovered": result.recovered, "lost_ms": result.lost_ms}
+        known = _outcome(result)
     return known | {"status": recording.state.value, "stopped_at": recording.stopped_at}
+
+
+def _outcome(result: RecordingResult) -> dict[str, Any]:
+    known = {"duration_s": result.duration_s, "byte_size": result.byte_size, "reason": result.reason}
+    return known | {"recovered": result.recovered, "lost_ms": result.lost_ms}
 
 
 def _adopted(recording_id: str, content: str) -> dict[str, Any]:

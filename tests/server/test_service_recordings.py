@@ -174,6 +174,24 @@ async def test_what_was_asked_for_and_never_began_is_absent(api: Api) -> None:
     assert api.mixers.recorders == []
 
 
+async def test_a_recording_whose_conference_is_forgotten_meanwhile_comes_to_its_end(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("server.service_recorders.RESULT_WITHIN_S", 0.01)
+    conference_id, _ = await recorded(api)
+    recorder(api).holds_back = True
+    await api.post(f"/v1/conferences/{conference_id}/end")
+    journal, recording_id = api.service.context.journal, recorder(api).config.recording_id
+    assert await journal.prune(api.clock.now() + 1, 10) == 1
+    recorder(api).publish()
+    await api.settle()
+    body = await api.get(f"/v1/recordings/{recording_id}")
+    assert (body["status"], body["duration_s"]) == ("completed", 2.0)
+    assert body["byte_size"] > 32_000
+    assert await journal.unfinished_recordings() == []
+    await api.get(f"/v1/conferences/{conference_id}", 404)
+
+
 async def test_files_have_the_name_of_the_recording_alone(api: Api, tmp_path: Path) -> None:
     joined = await api.join(await api.call(), "../../etc", record="record-from-start")
     await api.settle()

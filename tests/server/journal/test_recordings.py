@@ -200,6 +200,21 @@ async def test_a_recording_outlives_the_events_of_its_conference(journal: Journa
     assert (await row(journal)).status is RecordingState.COMPLETED
 
 
+async def test_one_whose_conference_is_forgotten_can_still_come_to_its_end(journal: Journal) -> None:
+    await (await going_on(journal)).do(End())
+    assert await journal.prune(1e9, 10) == 1
+    lost = RecordingResult(RecordingState.FAILED, 1.5, 9, recovered=True, lost_ms=80, reason="disk_full")
+    await journal.finish_recording("rec-1", lost)
+    found = await row(journal)
+    assert (found.status, found.duration_s, found.byte_size) == (RecordingState.FAILED, 1.5, 9)
+    assert (found.recovered, found.lost_ms, found.reason) == (True, 80, "disk_full")
+    assert await journal.unfinished_recordings() == []
+    await journal.finish_recording("rec-1", DONE)
+    await journal.finish_recording("rec-9", DONE)
+    assert await row(journal) == found
+    assert await journal.recording("rec-9") is None
+
+
 async def test_events_that_are_taken_back_take_their_changes_of_rows_with_them(journal: Journal) -> None:
     recorded = await going_on(journal)
     before = recorded.conference
