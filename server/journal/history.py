@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any, Final
 
-from sqlalchemy import Connection, Row, and_, bindparam, delete, func, insert, or_, select, update
+from sqlalchemy import Connection, Row, and_, bindparam, delete, insert, or_, select, update
 
 from server.conference import codec
 from server.conference.evolve import evolve
@@ -127,11 +127,6 @@ def newest_event(connection: Connection, project_id: str) -> tuple[int, str] | N
         .limit(1)
     ).first()
     return None if row is None else (row.position, row.event_id)
-
-
-def last_position(connection: Connection) -> int:
-    """Return where the last event was written; 0: there is none."""
-    return connection.scalar(select(func.max(events.c.position))) or 0
 
 
 def fold(connection: Connection, conference_id: str) -> Conference | None:

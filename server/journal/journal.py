@@ -146,10 +146,6 @@ class Journal(RecordingRows):
         """Return the position and the id of a project's last event; None: it has none."""
         return await self._read(lambda connection: history.newest_event(connection, project_id))
 
-    async def last_position(self) -> int:
-        """Return the position of the last event of any project; 0: there is none."""
-        return await self._read(history.last_position)
-
     async def prune(self, before: float, limit: int) -> int:
         """Forget up to `limit` conferences that ended before (Unix seconds), with their events and deliveries.
 
