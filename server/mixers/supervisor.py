@@ -9,7 +9,8 @@ import contextlib
 import os
 import resource
 import signal
-from collections.abc import Callable
+import socket
+from collections.abc import Awaitable, Callable
 from typing import Final
 
 from mixer.protocol import MixerConfig
@@ -18,6 +19,7 @@ from server.mixers.channel import pair
 from server.mixers.errors import LaunchFailed
 from server.mixers.forkserver import Forkserver
 from server.mixers.handle import MixerHandle, News, Patience
+from server.mixers.process import MixerProcess
 from server.mixers.recorder import RecorderHandle, RecorderNews
 from server.mixers.totals import MixerTotals, Tally
 from server.tasks import Tasks
@@ -152,17 +154,15 @@ class Mixers:
         on_report: Callable[[MixerHandle, News], None],
         on_exit: Callable[[MixerHandle, int | None], None],
     ) -> MixerHandle:
-        with contextlib.ExitStack() as undo:
-            ours, theirs = pair()
-            undo.callback(ours.close)
-            with theirs:
-                dump_fd = os.memfd_create("mixer stack")
-                undo.callback(os.close, dump_fd)
-                process = await self._forkserver.fork(config, theirs, dump_fd)
+        async def fork(control: socket.socket, dump_fd: int) -> MixerProcess:
+            process = await self._forkserver.fork(config, control, dump_fd)
+            # A recorder may begin all the same: what it is to write is in its feed already.
             if self._stopping:
                 process.signal(signal.SIGKILL)
                 raise LaunchFailed("the server is stopping")
-            undo.pop_all()
+            return process
+
+        process, ours, dump_fd = await _forked("mixer", fork)
         handle = MixerHandle(config.name, process, ours, dump_fd, self._patience, self._tasks, on_report, on_exit)
         self._handles.add(handle)
         self._tally.started += 1
@@ -175,14 +175,10 @@ class Mixers:
         on_report: Callable[[RecorderHandle, RecorderNews], None],
         on_exit: Callable[[RecorderHandle, int | None], None],
     ) -> RecorderHandle:
-        with contextlib.ExitStack() as undo:
-            ours, theirs = pair()
-            undo.callback(ours.close)
-            with theirs:
-                dump_fd = os.memfd_create("recorder stack")
-                undo.callback(os.close, dump_fd)
-                process = await self._forkserver.fork_recorder(config, theirs, dump_fd, feed_fd)
-            undo.pop_all()
+        def fork(control: socket.socket, dump_fd: int) -> Awaitable[MixerProcess]:
+            return self._forkserver.fork_recorder(config, control, dump_fd, feed_fd)
+
+        process, ours, dump_fd = await _forked("recorder", fork)
         handle = RecorderHandle(config, process, ours, dump_fd, on_report, on_exit)
         self._recorders.add(handle)
         return handle
@@ -192,6 +188,24 @@ class Mixers:
         self._tally.fold(handle.last_beat)
         if not handle.stopping:
             self._tally.died += 1
+
+
+async def _forked(
+    name: str, fork: Callable[[socket.socket, int], Awaitable[MixerProcess]]
+) -> tuple[MixerProcess, socket.socket, int]:
+    """Give a child its end of a control socket and a file for its stack; return it with ours and the file.
+
+    Whatever `fork` raises goes on, with nothing left open.
+    """
+    with contextlib.ExitStack() as undo:
+        ours, theirs = pair()
+        undo.callback(ours.close)
+        with theirs:
+            dump_fd = os.memfd_create(f"{name} stack")
+            undo.callback(os.close, dump_fd)
+            process = await fork(theirs, dump_fd)
+        undo.pop_all()
+    return process, ours, dump_fd
 
 
 def raise_descriptor_limit() -> None:
