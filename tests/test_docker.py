@@ -52,6 +52,14 @@ def test_docker_waits_longer_than_the_server_drains() -> None:
     assert int(only(r"stop_grace_period: (\d+)s", COMPOSE)) >= drain_s + 15
 
 
+def test_image_has_every_package_that_a_setting_may_ask_for() -> None:
+    command = [sys.executable, str(DOCKER / "dependencies.py"), str(DOCKER.parent / "pyproject.toml")]
+    listed = subprocess.run(command, capture_output=True, check=True, text=True).stdout.split()
+    names = {re.split(r"[\[<>=]", requirement)[0] for requirement in listed}
+    assert {"numpy", "psycopg", "s3fs", "webrtc-noise-gain"} <= names
+    assert not {"pytest", "mypy"} & names
+
+
 def check_health(port: int) -> int:
     environment = {**os.environ, "PARLEY_PORT": str(port), "http_proxy": "http://127.0.0.1:9"}
     command = [sys.executable, str(DOCKER / "healthcheck.py")]
