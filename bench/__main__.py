@@ -4,20 +4,20 @@ import argparse
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
-from bench import janus, machine, recording, rows, table, waiting, webhooks
-from bench.compare import PAIRS, Pair, compare
+from bench import compare, janus, limits, machine, recording, rows, table, targets, waiting, webhooks
+from bench import report as reports
+from bench.compare import PAIRS, Pair
+from bench.report import Report
 from bench.target import Server, ServerError
 from server.caller.errors import CallerError
-from server.loadtest.process import GeneratorError
 
-SETTLE_S: Final = 4.0
-"""A server that has just started composes its music in the background, on the core that is to be measured."""
 RESULTS: Final = Path(__file__).resolve().parent / "results"
 _ONCE: Final[dict[str, Callable[[Server, float], dict[str, Any]]]] = {
     "start": lambda server, seconds: dict(rows.measure_starts(server)),
@@ -27,6 +27,8 @@ _ONCE: Final[dict[str, Callable[[Server, float], dict[str, Any]]]] = {
     **recording.MEASURED,
 }
 """What is measured besides the rows of the table."""
+_LONG: Final = frozenset({"hanging", *recording.MEASURED})
+"""Not for a quick run, whatever its seconds are."""
 
 
 def arguments() -> argparse.Namespace:
@@ -37,6 +39,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--compare", choices=["janus"], help="measure Janus' AudioBridge beside, if it is installed")
     parser.add_argument("--list", action="store_true", help="print the names of the rows and stop")
     parser.add_argument("--output", type=Path, default=RESULTS, help="folder of the JSON file")
+    parser.add_argument("--into", type=Path, help="JSON file to add to, in place of one of its own")
     options = parser.parse_args()
     options.seconds = options.seconds or (3.0 if options.quick else 10.0)
     if options.seconds < 1:
@@ -66,87 +69,71 @@ def chosen(names: str | None, quick: bool, beside: bool = False) -> Selection:
     offered = rows.QUICK if quick else rows.ROWS
     pairs = [pair for pair in PAIRS if pair.row.participants <= rows.QUICK_PARTICIPANTS or not quick]
     return Selection(
-        [name for name in _ONCE if meant(name)],
+        [name for name in _ONCE if meant(name) and not (quick and name in _LONG)],
         [row for row in offered if meant(row.name)],
         [pair for pair in pairs if beside and meant(pair.name)],
     )
 
 
-def measured(server: Server, row: rows.Row, seconds: float, cores: machine.Cores) -> dict[str, Any]:
-    """One row; trouble with it is a row that says so, and the next one is tried, on a new server."""
-    try:
-        return rows.measure(server, row, seconds, cores)
-    except (ServerError, GeneratorError, CallerError) as error:
-        server.restart()
-        time.sleep(SETTLE_S)
-        return {"row": row.name, "error": f"{type(error).__name__}: {error}"}
-
-
-def beside(server: Server, pairs: list[Pair], seconds: float, cores: machine.Cores) -> dict[str, Any]:
-    """The pairs; a Janus that does not run is no reason to lose what was measured before."""
-    try:
-        return compare(server, pairs, seconds, cores)
-    except janus.JanusError as error:
-        return {"janus": janus.version(), "pairs": [{"row": pair.name, "error": str(error)} for pair in pairs]}
-
-
-def run(selected: Selection, seconds: float) -> dict[str, Any]:
-    """Everything, against one server."""
+def run(selected: Selection, seconds: float, report: Report, save: Callable[[], object]) -> None:
+    """Measure everything, against one server, into a report; `save` is called after each result."""
     cores = machine.divide_cores()
-    report: dict[str, Any] = {
-        "date": time.strftime("%Y-%m-%d"),
-        "commit": machine.commit(RESULTS.parent.parent),
-        "machine": machine.describe() | {"server_core": cores.server, "generator_core": cores.generator},
-        "seconds": seconds,
-        "rows": [],
-    }
+    limit_s = limits.limit_s(seconds)
     with tempfile.TemporaryDirectory(prefix="parley-bench-") as folder, Server(Path(folder), cores.server) as server:
         machine.pin(cores.generator)
-        time.sleep(SETTLE_S)
+
+        def measured(what: str | rows.Row | Pair, measure: Callable[[], dict[str, Any]]) -> None:
+            print(f"  {what if isinstance(what, str) else what.name} ...", file=sys.stderr, flush=True)
+            reports.put(report, what, limits.attempt(server, limit_s, measure))
+            save()
+
         for name in selected.once:
-            _say(name)
-            report[name] = _ONCE[name](server, seconds)
+            measured(name, partial(_once, server, name, seconds))
         for row in selected.rows:
-            _say(row.name)
-            report["rows"].append(measured(server, row, seconds, cores))
-        if selected.pairs:
-            _say(", ".join(pair.name for pair in selected.pairs))
-            report["compared"] = beside(server, selected.pairs, seconds, cores)
-    return report
+            measured(row, partial(rows.measure, server, row, seconds, cores))
+        for pair in selected.pairs:
+            measured(pair, partial(compare.measure, server, pair, seconds, cores))
 
 
-def _say(what: str) -> None:
-    print(f"  {what} ...", file=sys.stderr, flush=True)
+def _once(server: Server, name: str, seconds: float) -> dict[str, Any]:
+    server.use({})
+    return _ONCE[name](server, seconds)
 
 
-def show(report: dict[str, Any]) -> None:
+def show(report: Report) -> None:
     about = report["machine"]
     where = "server and mixers on core {server_core}, load on core {generator_core}".format(**about)
     if about["server_core"] is None:
         where = "one core for server, mixers and load: figures say little"
     print(f"commit {report['commit']}, {about['cpu']}, {about['cores']} cores, Python {about['python']}; {where}")
+    results = reports.named(report)
     if report["rows"]:
         print(table.table(report["rows"]))
     for remark in [remark for result in report["rows"] for remark in table.remarks(result)]:
         print(f"! {remark}")
     if "compared" in report:
-        print(table.comparison(report["compared"]))
-    if start := report.get("start"):
-        took = f"p50 {start['p50_ms']:.1f} ms, max of {start['starts']} {start['max_ms']:.1f} ms"
-        print(f"new conference, join to answer: {took}")
-    if "waiting" in report:
-        print(waiting.describe(report["waiting"]))
-    for line in (*webhooks.describe(report), *recording.describe(report)):
+        print(table.comparison(report["compared"]["pairs"]))
+    for line in _besides(results):
         print(line)
-    if idle := report.get("idle"):
-        print(
-            f"idle: {idle['cpu_percent']:.2f} % of a core; private memory {idle['mixer_private_mib']:.1f} MiB a mixer"
-        )
+    for name in _ONCE:
+        if "error" in results.get(name, {}):
+            print(f"! {name}: {results[name]['error']}")
+    for line in targets.lines(results):
+        print(line)
 
 
-def failed(report: dict[str, Any]) -> bool:
-    """Whether anything could not be measured."""
-    return any("error" in result for result in [*report["rows"], *report.get("compared", {}).get("pairs", [])])
+def _besides(results: Mapping[str, dict[str, Any]]) -> Iterator[str]:
+    good = {name: result for name, result in results.items() if "error" not in result}
+    if start := good.get("start"):
+        took = f"p50 {start['p50_ms']:.1f} ms, max of {start['starts']} {start['max_ms']:.1f} ms"
+        yield f"new conference, join to answer: {took}"
+    if "waiting" in good:
+        yield waiting.describe(good["waiting"])
+    yield from webhooks.describe(good)
+    yield from recording.describe(good)
+    if idle := good.get("idle"):
+        private_mib = idle["mixer_private_mib"]
+        yield f"idle: {idle['cpu_percent']:.2f} % of a core; private memory {private_mib:.1f} MiB a mixer"
 
 
 def main() -> int:
@@ -162,14 +149,24 @@ def main() -> int:
     if not selected.names():
         print("nothing to measure has such a name; --list prints them all", file=sys.stderr)
         return 2
+    report = _begun(options.seconds)
+    earlier = [reports.read(options.into)] if options.into and options.into.exists() else []
+    path = options.into or options.output / f"{report['date']}-{report['commit']}.json"
     try:
-        report = run(selected, options.seconds)
-    except (ServerError, CallerError) as error:
+        reports.merged([*earlier, report])
+        run(selected, options.seconds, report, lambda: reports.write(reports.merged([*earlier, report]), path))
+    except (ServerError, CallerError, reports.OtherMachineError) as error:
         print(f"no measurement: {error}", file=sys.stderr)
         return 1
     show(report)
-    print(f"written to {table.write(report, options.output)}")
-    return 1 if failed(report) else 0
+    print(f"written to {path}")
+    return 1 if reports.failures(report) else 0
+
+
+def _begun(seconds: float) -> Report:
+    cores = machine.divide_cores()
+    about = machine.describe() | {"server_core": cores.server, "generator_core": cores.generator}
+    return reports.begun(about, machine.commit(RESULTS.parent.parent), time.strftime("%Y-%m-%d"), seconds)
 
 
 if __name__ == "__main__":

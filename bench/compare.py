@@ -11,17 +11,15 @@ from bench import rows
 from bench.janus import Coding, Janus, JanusError, Room, version
 from bench.machine import Cores, cpu_s
 from bench.rows import SETTLE_S, Row
-from bench.target import Server, ServerError
+from bench.target import Server
 from mixer.protocol import MixerConfig
-from server.caller.errors import CallerError
 from server.loadtest.joining import join_all
 from server.loadtest.load import Load
-from server.loadtest.process import GeneratorError, GeneratorProcess
+from server.loadtest.process import GeneratorProcess
 from server.loadtest.voices import TICKS_PER_S
 
 _DEFAULTS: Final[dict[str, Any]] = {field.name: field.default for field in fields(MixerConfig)}
 PARLEY_BITRATE: Final = int(_DEFAULTS["opus_bitrate"])
-PARLEY_CODING: Final = f"low delay, complexity {_DEFAULTS['opus_complexity']}, {PARLEY_BITRATE // 1000} kbit/s"
 LEAST_COMPLEXITY: Final = 1
 """Janus takes no 0."""
 STEADY_TRIES: Final = 30
@@ -32,8 +30,16 @@ PACKET_MS: Final = 20.0
 """What is said waits so long for its packet to be full: mouth to ear is that and the added delay."""
 
 
+JANUS_COMPLEXITY: Final = 4
+"""What Janus takes by itself."""
 BY_ITSELF: Final = Coding()
 LEAST: Final = Coding(LEAST_COMPLEXITY, PARLEY_BITRATE)
+SAME: Final = Coding(JANUS_COMPLEXITY, PARLEY_BITRATE)
+SAME_SETTINGS: Final = (("PARLEY_MIXER_OPUS_COMPLEXITY", str(JANUS_COMPLEXITY)),)
+
+
+def _coding(complexity: int) -> str:
+    return f"low delay, complexity {complexity}, {PARLEY_BITRATE // 1000} kbit/s"
 
 
 @dataclass(frozen=True)
@@ -52,7 +58,8 @@ class Pair:
         """What each side encodes: Parley, Janus."""
         if self.row.codec != "opus":
             return ("G.711", "G.711")
-        return PARLEY_CODING, self.coding.describe()
+        complexity = dict(self.row.settings).get("PARLEY_MIXER_OPUS_COMPLEXITY", _DEFAULTS["opus_complexity"])
+        return _coding(int(complexity)), self.coding.describe()
 
 
 PAIRS: Final = (
@@ -60,29 +67,19 @@ PAIRS: Final = (
     Pair(Row("opus", 3, 100)),
     Pair(Row("opus", None, 50)),
     Pair(Row("opus", None, 50), LEAST, "-alike"),
+    Pair(Row("opus", 3, 100, settings=SAME_SETTINGS), SAME, "-same"),
+    Pair(Row("opus", None, 50, settings=SAME_SETTINGS), SAME, "-same"),
 )
 
 
-def compare(server: Server, pairs: list[Pair], seconds: float, cores: Cores) -> dict[str, Any]:
-    """Measure each pair; what fails says so in its place."""
-    compared = []
-    folder = tempfile.TemporaryDirectory(prefix="parley-bench-")
-    with folder as path, Janus(Path(path), cores.server) as janus:
-        for pair in pairs:
-            try:
-                compared.append(_pair(server, janus, pair, seconds, cores))
-            except (ServerError, JanusError, GeneratorError, CallerError) as error:
-                server.restart()
-                compared.append({"row": pair.name, "error": f"{type(error).__name__}: {error}"})
-    return {"janus": version(), "pairs": compared}
-
-
-def _pair(server: Server, janus: Janus, pair: Pair, seconds: float, cores: Cores) -> dict[str, Any]:
+def measure(server: Server, pair: Pair, seconds: float, cores: Cores) -> dict[str, Any]:
+    """One pair. Each has a Janus of its own, so that what one leaves behind is not measured with the next."""
     ours, theirs = pair.codings()
     parley = _side(rows.measure(server, pair.row, seconds, cores))
-    other = _side(measure_janus(janus, pair, seconds, cores))
+    with tempfile.TemporaryDirectory(prefix="parley-bench-") as folder, Janus(Path(folder), cores.server) as janus:
+        other = _side(measure_janus(janus, pair, seconds, cores))
     return {
-        "row": pair.name,
+        "version": version(),
         "parley": parley | {"coding": ours},
         "janus": other | {"coding": theirs},
         "ratio": ratio(parley, other),

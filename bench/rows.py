@@ -2,7 +2,7 @@
 
 import time
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from statistics import median
 from typing import Any, Final
 
@@ -10,8 +10,9 @@ from bench.machine import Cores, cpu_s, private_bytes
 from bench.target import Server
 from server.loadtest.figures import mixer_figures
 from server.loadtest.joining import Calls, join_all
-from server.loadtest.load import Load
+from server.loadtest.load import HOLD_FROM_S, Load
 from server.loadtest.process import GeneratorProcess
+from server.loadtest.recovery import WATCHED_S
 from server.loadtest.sockets import address_of
 
 SETTLE_S: Final = 3.0
@@ -39,20 +40,66 @@ class Row:
     conferences: int = 1
     rules: bool = False
     """Some are held and hear music, and some coach."""
+    jitter_ms: float = 0.0
+    """What each packet may take longer on its way to the server."""
+    hold_ms: float = 0.0
+    """For so long nothing arrives, at times, and then all of it at once."""
+    settings: tuple[tuple[str, str], ...] = ()
+    """Of the server, other than the defaults."""
+    note: str = ""
+    """What the row's name ends in, if the rest does not tell it from others."""
 
     @property
     def name(self) -> str:
         name = f"{self.codec}-{'all' if self.talking is None else self.talking}-{self.participants}"
         if self.conferences > 1:
             name = f"{self.codec}-{self.conferences}x{self.participants}"
-        return f"{name}-rules" if self.rules else name
+        return f"{name}{'-rules' if self.rules else ''}{self.note}"
 
     @property
     def load(self) -> Load:
         talking = self.participants if self.talking is None else self.talking
-        return Load(self.codec, self.participants * self.conferences, talking, self.conferences)
+        return Load(
+            self.codec,
+            self.participants * self.conferences,
+            talking,
+            self.conferences,
+            jitter_ms=self.jitter_ms,
+            hold_ms=self.hold_ms,
+        )
+
+    @property
+    def least_s(self) -> float:
+        """The shortest window that shows what the row is for."""
+        return HOLD_FROM_S + WATCHED_S if self.hold_ms else 0.0
 
 
+@dataclass(frozen=True)
+class Switch:
+    """A way in which mixers save work, by the setting that turns it off: a row with everything on, and one without."""
+
+    setting: str
+    off: str
+    on_row: Row
+    note: str
+
+    @property
+    def off_row(self) -> Row:
+        """The same row without it."""
+        return replace(self.on_row, settings=((self.setting, self.off),), note=self.on_row.note + self.note)
+
+
+JITTER_MS: Final = 50.0
+BURST_MS: Final = 300.0
+CLEAN: Final = (Row("pcmu", None, 100), Row("opus", 3, 100))
+JITTERED: Final = tuple(replace(row, jitter_ms=JITTER_MS, note="-jitter50") for row in CLEAN)
+HELD_BACK: Final = tuple(replace(row, hold_ms=BURST_MS, note="-burst300") for row in CLEAN)
+SWITCHES: Final = (
+    Switch("PARLEY_MIXER_SHARE_ENCODES", "false", Row("opus", 3, 100), "-unshared"),
+    Switch("PARLEY_MIXER_SKIP_SILENT", "false", Row("opus", 3, 100), "-unskipped"),
+    Switch("PARLEY_MIXER_LOUDEST", "0", Row("opus", None, 100), "-everybody"),
+    Switch("PARLEY_MIXER_LOUDEST", "0", Row("opus", None, 150), "-everybody"),
+)
 ROWS: Final = (
     *(Row("pcmu", None, n) for n in (10, 100, 500, 1000, 2000)),
     Row("pcmu", None, 1000, rules=True),
@@ -60,8 +107,13 @@ ROWS: Final = (
     *(Row("opus", None, n) for n in (10, 50, 100, 150)),
     Row("pcmu", None, 2, conferences=10),
     Row("pcmu", None, 2, conferences=80),
+    *JITTERED,
+    *HELD_BACK,
+    *(switch.off_row for switch in SWITCHES),
 )
-QUICK: Final = tuple(row for row in ROWS if row.participants * row.conferences <= QUICK_PARTICIPANTS)
+QUICK: Final = tuple(
+    row for row in ROWS if row.participants * row.conferences <= QUICK_PARTICIPANTS and not (row.note or row.settings)
+)
 
 
 class CpuReadings:
@@ -89,7 +141,8 @@ def measure(server: Server, row: Row, seconds: float, cores: Cores) -> dict[str,
     CPU: ms per participant and second. Tick work and lateness: what mixers say of their last minute, so a window
     shorter than that has the joins in it too.
     """
-    load = row.load
+    server.use(dict(row.settings))
+    load, seconds = row.load, max(seconds, row.least_s)
     cpu = CpuReadings(server)
     with GeneratorProcess(load, core=cores.generator) as generator:
         calls = Calls(server.client, load, f"bench-{row.name}", generator.addresses)
@@ -109,6 +162,7 @@ def measure(server: Server, row: Row, seconds: float, cores: Cores) -> dict[str,
     window_s, per_participant = cpu.per_participant(load.participants)
     return {
         "row": row.name,
+        "settings": dict(row.settings),
         **asdict(load),
         "seconds": window_s,
         "join_s": join_s,

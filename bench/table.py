@@ -1,8 +1,6 @@
-"""How results look: a table for people, a JSON file for programs."""
+"""How results look on a terminal."""
 
-import json
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any, Final
 
 _HEADINGS: Final = (
@@ -47,10 +45,10 @@ def table(results: Sequence[dict[str, Any]]) -> str:
     return "\n".join([*lines[:2], rule, *lines[2:]])
 
 
-def comparison(compared: dict[str, Any]) -> str:
+def comparison(pairs: Sequence[dict[str, Any]]) -> str:
     """Parley and Janus side by side, two lines a pair."""
-    lines = [f"beside Janus {compared['janus']}: CPU ms/participant-s, share of a core, delivered, mouth to ear p50"]
-    for pair in compared["pairs"]:
+    lines = ["beside Janus: CPU ms/participant-s, share of a core, delivered, mouth to ear p50"]
+    for pair in pairs:
         if "error" in pair:
             lines.append(f"{pair['row']}  failed: {pair['error'].splitlines()[0]}")
             continue
@@ -78,14 +76,6 @@ def remarks(result: dict[str, Any]) -> list[str]:
     if result["generator_cpu"] > 0.9:
         said.append(f"{result['row']}: the load generator used {100 * result['generator_cpu']:.0f} % of its core")
     return said
-
-
-def write(report: dict[str, Any], folder: Path) -> Path:
-    """Save a report as `<date>-<commit>.json`; a second one of the same name replaces the first."""
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"{report['date']}-{report['commit']}.json"
-    path.write_text(json.dumps(report, indent=2) + "\n")
-    return path
 
 
 def _spread(spread: dict[str, float]) -> str:

@@ -17,6 +17,8 @@ from server.caller.client import ParleyClient
 from server.caller.errors import CallerError
 
 READY_WITHIN_S: Final = 30.0
+SETTLE_S: Final = 4.0
+"""A server that has just started composes its music in the background, on the core that is to be measured."""
 PUBLISHED_WITHIN_S: Final = 300.0
 """Also on a machine that has much else to do: a recorder takes only what is left."""
 _STOP_WITHIN_S: Final = (3.0, 20.0)
@@ -53,6 +55,7 @@ class Server:
     def __enter__(self) -> Self:
         try:
             self._wait_ready()
+            time.sleep(SETTLE_S)
         except BaseException:
             self.close()
             raise
@@ -139,19 +142,18 @@ class Server:
     def end(self, conference_id: str) -> None:
         self._ask("POST", f"/v1/conferences/{conference_id}/end")
 
-    def use(self, settings: Mapping[str, str]) -> bool:
-        """Go on with these settings beside its own; whether it had to be started anew for that."""
-        if settings == self._settings:
-            return False
-        self._settings = settings
-        self.restart()
-        return True
+    def use(self, settings: Mapping[str, str]) -> None:
+        """Go on with these settings, and no others, beside its own; if it has others now, it is started anew."""
+        if settings != self._settings:
+            self._settings = settings
+            self.restart()
 
     def restart(self) -> None:
         """Begin anew, with nobody in it: what one row has left must not be measured with the next."""
         self._stop()
         self._process = self._start()
         self._wait_ready()
+        time.sleep(SETTLE_S)
 
     def close(self) -> None:
         self._connection.close()

@@ -12,7 +12,6 @@ from bench.outbox import Job, run
 from bench.rows import DISCARD_PORT, wait_until_gone
 from bench.sink import Sink
 from bench.target import Server
-from bench.targets import Finding, Target
 from server.loadtest.sockets import address_of
 
 CONFERENCES: Final = 64
@@ -24,6 +23,8 @@ EACH: Final = 8
 PACE: Final = 300.0
 """Events a second of all endpoints: far from what a core can do, so that waits are somebody's fault."""
 ROUNDS: Final = 4
+LONGEST_S: Final = 20.0
+"""Of a turn: by then all are as many as are needed for the last of a hundred."""
 TALKS: Final = 8
 CHANGES_A_SECOND: Final = 40.0
 
@@ -44,7 +45,7 @@ class Times:
 
 def measure_journal(_: Server, seconds: float) -> dict[str, Any]:
     """Events logged in a second: of one conference after the other, of many at once, and with who is to be told."""
-    core = divide_cores().server
+    core, seconds = divide_cores().server, min(seconds, LONGEST_S)
     nowhere = ("http://127.0.0.1:9/",)
     return {
         "conferences": CONFERENCES,
@@ -66,6 +67,7 @@ def measure_deliveries(_: Server, _seconds: float) -> dict[str, Any]:
 def measure_hanging(_: Server, seconds: float) -> dict[str, Any]:
     """What nine endpoints notice of a tenth that accepts requests and never answers: by turns with and without."""
     cores = divide_cores()
+    seconds = min(seconds, LONGEST_S)
     took_ms: dict[str, list[float]] = {"healthy": [], "hanging": []}
     for _round in range(ROUNDS):
         for tenth, found in took_ms.items():
@@ -126,23 +128,13 @@ MEASURED: Final[Mapping[str, Callable[[Server, float], dict[str, Any]]]] = {
     "told": measure_told,
 }
 """By name in reports."""
-CLAIMS: Final = (
-    Target("journal", "events logged a second", lambda found: found["at_once"]["events_per_s"], "at least", 2000),
-    Target("deliveries", "webhooks delivered a second", lambda found: found["deliveries_per_s"], "at least", 1000),
-    Target("hanging", "p99 more by one hanging of ten", lambda found: 100 * found["p99_change"], "at most", 10, " %"),
-    Target("told", "event to receiver, p99", lambda found: found["p99_ms"], "at most", 50, " ms"),
-)
 
 
-def describe(report: Mapping[str, Any]) -> Iterator[str]:
-    """Lines for the printed table: what was measured, and whether it is what is claimed."""
+def describe(results: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
+    """Lines for people, of what was measured."""
     for name in MEASURED:
-        if name in report:
-            yield _line(name, report[name])
-    for claim in CLAIMS:
-        if claim.row in report:
-            finding = Finding(claim, claim.figure(report[claim.row]))
-            yield f"{claim.what} {claim.bound} {claim.limit:g}{claim.unit}: {finding.verdict}"
+        if "error" not in results.get(name, {"error": ""}):
+            yield _line(name, results[name])
 
 
 def _line(name: str, result: Mapping[str, Any]) -> str:

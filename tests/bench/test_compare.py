@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from bench.compare import PAIRS, PARLEY_CODING, ratio, wait_until_steady
+from bench.compare import PAIRS, ratio, wait_until_steady
 from bench.janus import JanusError
 from server.loadtest.load import Load
 
@@ -17,10 +17,12 @@ def test_who_did_not_do_the_work_is_not_compared() -> None:
 
 def test_each_pair_says_how_both_sides_encode() -> None:
     codings = {pair.name: pair.codings() for pair in PAIRS}
+    ours = "low delay, complexity 0, 64 kbit/s"
     assert codings["janus-pcmu-all-200"] == ("G.711", "G.711")
-    assert codings["janus-opus-all-50"] == (PARLEY_CODING, "VoIP, complexity default (4), libopus' choice")
-    assert codings["janus-opus-all-50-alike"] == (PARLEY_CODING, "VoIP, complexity 1, 64 kbit/s")
-    assert PARLEY_CODING == "low delay, complexity 0, 64 kbit/s"
+    assert codings["janus-opus-all-50"] == (ours, "VoIP, complexity default (4), libopus' choice")
+    assert codings["janus-opus-all-50-alike"] == (ours, "VoIP, complexity 1, 64 kbit/s")
+    same = ("low delay, complexity 4, 64 kbit/s", "VoIP, complexity 4, 64 kbit/s")
+    assert codings["janus-opus-3-100-same"] == codings["janus-opus-all-50-same"] == same
 
 
 def test_a_server_that_makes_up_for_lost_time_is_waited_for() -> None:

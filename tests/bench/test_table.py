@@ -1,11 +1,9 @@
-import json
-from pathlib import Path
 from typing import Any
 
 from bench.__main__ import chosen
 from bench.compare import PAIRS
-from bench.rows import ROWS
-from bench.table import comparison, remarks, table, write
+from bench.rows import ROWS, SWITCHES
+from bench.table import comparison, remarks, table
 
 RESULT: dict[str, Any] = {
     "row": "pcmu-all-10",
@@ -50,12 +48,6 @@ def test_trouble_of_the_load_generator_is_told() -> None:
     assert "97 % of its core" in said
 
 
-def test_a_report_is_written_under_its_date_and_commit(tmp_path: Path) -> None:
-    path = write({"date": "2026-01-02", "commit": "abc", "rows": [RESULT]}, tmp_path / "new")
-    assert path.name == "2026-01-02-abc.json"
-    assert json.loads(path.read_text())["rows"] == [RESULT]
-
-
 def test_everything_is_measured_unless_names_say_otherwise() -> None:
     everything = chosen(None, quick=False)
     once = ["start", "idle", "waiting", "journal", "deliveries", "hanging", "told", "recording-pcmu", "recording-opus"]
@@ -75,6 +67,7 @@ def test_a_quick_run_has_no_large_conferences() -> None:
     quick = chosen(None, quick=True, beside=True)
     assert all(row.load.participants <= 100 for row in [*quick.rows, *(pair.row for pair in quick.pairs)])
     assert "pcmu-10x2" in quick.names() and "pcmu-80x2" not in quick.names()
+    assert not {"hanging", "recording-opus", "opus-3-100-burst300", "opus-3-100-unshared"} & set(quick.names())
 
 
 def test_names_of_rows_are_unique_and_talkers_are_participants() -> None:
@@ -92,9 +85,17 @@ def side(cpu: float, core: float) -> dict[str, Any]:
 def test_two_servers_stand_under_each_other() -> None:
     pair = {"row": "janus-pcmu-all-200", "parley": side(0.3, 0.06), "janus": side(2.4, 0.48), "ratio": 8.0}
     failed = {"row": "janus-opus-3-100", "error": "JanusError: no\n  log"}
-    text = comparison({"janus": "1.1.2", "pairs": [pair, failed]})
+    text = comparison([pair, failed])
     assert "janus-pcmu-all-200: Janus / Parley = 8.00" in text
     assert "parley  0.300  6 %  99.990 %  41.00 ms  (G.711)" in text
     idle = pair | {"ratio": None, "janus": side(0.1, 0.02) | {"mouth_to_ear_p50_ms": None, "delivered": 0.0}}
-    assert "Janus / Parley = -\n" in comparison({"janus": "1.1.2", "pairs": [idle]})
+    assert "Janus / Parley = -\n" in comparison([idle])
     assert text.splitlines()[-1] == "janus-opus-3-100  failed: JanusError: no"
+
+
+def test_each_saving_is_shown_beside_a_row_that_has_it() -> None:
+    names = chosen(None, quick=False).names()
+    for switch in SWITCHES:
+        assert {switch.on_row.name, switch.off_row.name} <= set(names)
+        assert dict(switch.off_row.settings) == {switch.setting: switch.off}
+        assert switch.off_row.load == switch.on_row.load
