@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from bench.report import Report, failures, merged, named, read, with_parts, write
-from bench.rows import BURST_MS, JITTER_MS, SWITCHES
+from bench.rows import BURST_MS, JITTER_MS, LOSSY, SWITCHES
 from bench.sections import LOUDEST, as_table, beside, ms, rest, savings
 from bench.table import remarks
 from bench.targets import findings
@@ -130,8 +130,8 @@ def _rows(report: Report) -> Iterator[str]:
 A row's name says the codec, how many talk, and how many are in the conference; or, as in `80x2`, how many
 conferences there are, of how many who all talk. In `-rules` some are held and hear music, and some coach. In
 `-jitter50` every packet to the server takes 0 to {JITTER_MS:.0f} ms longer, in `-burst300` everything is held back for
-{BURST_MS:.0f} ms at times. In Opus at most {LOUDEST} voices are mixed at once, so of `opus-all-100` and `opus-all-150`
-the loudest; in `-everybody` all are."""
+{BURST_MS:.0f} ms at times; in `-lossy` everybody reports a loss of {100 * LOSSY.reported_loss:.0f} %. In Opus at most
+{LOUDEST} voices are mixed at once, so of `opus-all-100` and `opus-all-150` the loudest; in `-everybody` all are."""
     off = {switch.off_row.name for switch in SWITCHES if not switch.off_row.name.endswith("-everybody")}
     good = [row for row in report["rows"] if "error" not in row and row["row"] not in off]
     if good:

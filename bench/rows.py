@@ -44,6 +44,8 @@ class Row:
     """What each packet may take longer on its way to the server."""
     hold_ms: float = 0.0
     """For so long nothing arrives, at times, and then all of it at once."""
+    reported_loss: float = 0.0
+    """Share of what they are sent that all say is lost."""
     settings: tuple[tuple[str, str], ...] = ()
     """Of the server, other than the defaults."""
     note: str = ""
@@ -66,6 +68,7 @@ class Row:
             self.conferences,
             jitter_ms=self.jitter_ms,
             hold_ms=self.hold_ms,
+            reported_loss=self.reported_loss,
         )
 
     @property
@@ -76,7 +79,10 @@ class Row:
 
 @dataclass(frozen=True)
 class Switch:
-    """A way in which mixers save work, by the setting that turns it off: a row with everything on, and one without."""
+    """What mixers do beyond plain mixing, by the setting that turns it off: a row with everything on, and one without.
+
+    All but protection save work.
+    """
 
     setting: str
     off: str
@@ -93,12 +99,14 @@ JITTER_MS: Final = 50.0
 BURST_MS: Final = 300.0
 CLEAN: Final = (Row("pcmu", None, 100), Row("opus", 3, 100))
 JITTERED: Final = tuple(replace(row, jitter_ms=JITTER_MS, note="-jitter50") for row in CLEAN)
+LOSSY: Final = Row("opus", 3, 100, reported_loss=0.1, note="-lossy")
 HELD_BACK: Final = tuple(replace(row, hold_ms=BURST_MS, note="-burst300") for row in CLEAN)
 SWITCHES: Final = (
     Switch("PARLEY_MIXER_SHARE_ENCODES", "false", Row("opus", 3, 100), "-unshared"),
     Switch("PARLEY_MIXER_SKIP_SILENT", "false", Row("opus", 3, 100), "-unskipped"),
     Switch("PARLEY_MIXER_LOUDEST", "0", Row("opus", None, 100), "-everybody"),
     Switch("PARLEY_MIXER_LOUDEST", "0", Row("opus", None, 150), "-everybody"),
+    Switch("PARLEY_MIXER_PROTECT_LOSSY", "false", LOSSY, "-unprotected"),
 )
 ROWS: Final = (
     *(Row("pcmu", None, n) for n in (10, 100, 500, 1000, 2000)),
@@ -109,6 +117,7 @@ ROWS: Final = (
     Row("pcmu", None, 2, conferences=80),
     *JITTERED,
     *HELD_BACK,
+    LOSSY,
     *(switch.off_row for switch in SWITCHES),
 )
 QUICK: Final = tuple(

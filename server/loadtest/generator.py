@@ -25,6 +25,7 @@ import numpy as np
 from server import clock
 from server.caller.codecs import codec
 from server.loadtest import probe, voices
+from server.loadtest.complaints import Complaints
 from server.loadtest.load import Load
 from server.loadtest.recovery import TOGETHER, Recovery, recovery
 from server.loadtest.sockets import Inbox, Outbox, address_of, open_socket, udp_drops
@@ -104,6 +105,11 @@ class Generator:
                 sock = sockets[0 if shared else row]
                 self._owners[sock.fileno()] = None if shared else caller
                 self.addresses[caller] = (address_of(caller) if ip is None else ip, sock.getsockname()[1])
+        self._complaints = (
+            Complaints(self.load.reported_loss, self._sockets, self._callers, _SSRC, shared=shared)
+            if self.load.reported_loss
+            else None
+        )
         self._epoll = select.epoll()
         for fd in self._owners:
             self._epoll.register(fd, select.EPOLLIN)
@@ -142,7 +148,10 @@ class Generator:
     def add(self, targets: list[tuple[str, int]]) -> None:
         """Let the next callers send, each to its address."""
         for ip, port in targets:
-            self._outboxes[self._joined * _SPREAD % SLOTS].aim(self._joined // SLOTS, ip, port)
+            slot, row = self._joined * _SPREAD % SLOTS, self._joined // SLOTS
+            self._outboxes[slot].aim(row, ip, port)
+            if self._complaints is not None:
+                self._complaints.aim(slot, row, ip, port)
             self._joined += 1
 
     def run(self, ticks: int) -> None:
@@ -151,6 +160,8 @@ class Generator:
             for slot in range(SLOTS):
                 self._wait()
                 self._send(slot)
+                if self._complaints is not None:
+                    self._complaints.send(slot, self._tick)
                 self._receive()
                 self._next_s += SLOT_S
             self._tick += 1
@@ -220,6 +231,8 @@ class Generator:
         self._count_received()
 
     def _count_received(self) -> None:
+        if self._complaints is not None and self._inbox.filled:
+            self._complaints.note(self._inbox, self._codec.payload_type)
         if self._open and self._inbox.filled:
             self._tally.count(self._inbox)
         self._inbox.clear()

@@ -32,7 +32,8 @@ class Load:
 
     Of the network on the way to the server: `loss` is the share of packets that are not sent, 0..1; `jitter_ms` what
     each may take longer, evenly distributed; for `hold_ms` nothing arrives, HOLD_FROM_S after a window has opened and
-    every HOLD_EVERY_S from then on, and then all of it at once.
+    every HOLD_EVERY_S from then on, and then all of it at once. `reported_loss` is the share that all callers say is
+    lost on the way back, 0: they say nothing.
 
     Raises:
         ValueError: a load that cannot be made; the message says why.
@@ -45,6 +46,7 @@ class Load:
     loss: float = 0.0
     jitter_ms: float = 0.0
     hold_ms: float = 0.0
+    reported_loss: float = 0.0
 
     def __post_init__(self) -> None:
         if self.codec not in CODEC_NAMES:
@@ -60,6 +62,10 @@ class Load:
             raise ValueError(f"{self.talkers} talkers: a conference has {self.parties} participants")
         if not 0 <= self.loss <= MOST_LOSS:
             raise ValueError(f"a loss of {100 * self.loss:g} %: from 0 to {100 * MOST_LOSS:g} % can be played")
+        if not 0 <= self.reported_loss <= MOST_LOSS:
+            raise ValueError(
+                f"a reported loss of {100 * self.reported_loss:g} %: 0 to {100 * MOST_LOSS:g} % can be said"
+            )
         if not (0 <= self.jitter_ms <= MOST_JITTER_MS and 0 <= self.hold_ms <= MOST_HOLD_MS):
             raise ValueError(
                 f"jitter of {self.jitter_ms:g} ms, all held for {self.hold_ms:g} ms: up to {MOST_JITTER_MS:g} and "

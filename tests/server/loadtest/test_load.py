@@ -32,6 +32,7 @@ def test_the_listener_sends_no_bursts() -> None:
         ({"loss": -0.1}, "loss"),
         ({"jitter_ms": 501}, "jitter of 501 ms"),
         ({"hold_ms": -1}, "held for -1 ms"),
+        ({"reported_loss": 1.0}, "reported loss of 100 %"),
     ],
 )
 def test_absurd_loads_are_refused_with_a_reason(changes: dict[str, Any], words: str) -> None:
