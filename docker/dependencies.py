@@ -7,7 +7,7 @@ import sys
 import tomllib
 from pathlib import Path
 
-EXTRAS = ("denoise", "postgres", "s3")
+EXTRAS = ("denoise", "kernels", "postgres", "s3")
 """What a setting may ask for: whoever runs an image cannot install it afterwards."""
 
 project = tomllib.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))["project"]

@@ -10,6 +10,7 @@ import importlib
 import socket
 from typing import Any, Final, cast
 
+from mixer import kernels
 from mixer.warmup import warm_up
 from mixer.zygote import Record, Run, Zygote
 
@@ -28,6 +29,7 @@ def main() -> None:
         importlib.import_module(module)
     # Before the socket is an object: closed by a failed import, it would tell the server before stderr tells why.
     run, record = cast(Run, _function(arguments.run)), cast(Record, _function(arguments.record))
+    kernels.load()
     warm_up()
     Zygote(socket.socket(fileno=arguments.socket), run, record).serve()
 

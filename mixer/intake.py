@@ -7,12 +7,14 @@ operations; only those that are not good are looked at one kind at a time.
 
 from collections import Counter
 from collections.abc import Callable
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mixer.formats.base import FormatTable, Picked
+from mixer import kernels
+from mixer.formats.base import FormatTable
+from mixer.formats.picked import Picked
 from mixer.legs import NO_SSRC, Demux, Legs
 from mixer.protocol import Address, Dtmf, LegConnected, Report
 from mixer.reports import RtcpReports
@@ -52,6 +54,7 @@ class Intake:
         self.dropped: Counter[str] = Counter()
         self.packets = 0
         self._headers = Headers(0)
+        self._index = np.zeros(0, np.int64)
         self._pressing: set[int] = set()
         """Rows of legs with a digit held down."""
 
@@ -60,9 +63,33 @@ class Intake:
         n = batch.n
         if self._headers.capacity < batch.capacity:
             self._headers = Headers(batch.capacity)
+            self._index = np.arange(batch.capacity)
         headers, legs = self._headers, self.legs
         parse(batch.data, batch.length, n, headers)
         rows = self.demux.rows(batch.socket[:n], batch.source[:n])
+        ours, audio, all_audio = self._recognise(batch, rows)
+        index = self._index[:n]
+        if all_audio:
+            legs.in_any_ns[rows] = now_ns
+        else:
+            index = self._take_odd(batch, rows, ours, audio, now_ns, tick)
+            rows = rows[index]
+        if len(index):
+            self._count(batch, index, rows, now_ns)
+            self._deliver(batch, index, rows, now_ns)
+
+    def _recognise(self, batch: Batch, rows: Rows) -> tuple[Flags, Flags, bool]:
+        """(n,) bool, which packets are of a leg's own address, and which audio of its stream; whether all of them are.
+
+        `rows` (n,): their legs, or -1.
+        """
+        n, headers, legs = batch.n, self._headers, self.legs
+        loops = kernels.loops
+        if loops is not None:
+            ours, audio = np.empty((2, n), np.bool_)
+            known = legs.located, legs.source, legs.receives, legs.in_type, legs.in_ssrc
+            came = headers.ok, headers.payload_type, headers.ssrc
+            return ours, audio, loops.recognise(n, rows, batch.source, *known, *came, ours, audio)
         ours = (rows >= 0) & legs.located[rows] & (legs.source[rows] == batch.source[:n])
         audio = (
             ours
@@ -71,15 +98,7 @@ class Intake:
             & (headers.payload_type[:n] == legs.in_type[rows])
             & (headers.ssrc[:n] == legs.in_ssrc[rows])
         )
-        index = np.arange(n)
-        if audio.all():
-            legs.in_any_ns[rows] = now_ns
-        else:
-            index = self._take_odd(batch, rows, ours, audio, now_ns, tick)
-            rows = rows[index]
-        if len(index):
-            self._count(batch, index, rows, now_ns)
-            self._deliver(batch, index, rows, now_ns)
+        return ours, audio, bool(audio.all())
 
     def _take_odd(self, batch: Batch, rows: Rows, ours: Flags, audio: Flags, now_ns: int, tick: int) -> Rows:
         """Deal with what is not plainly audio of a known stream; returns the audio packets of the batch in order."""
@@ -200,28 +219,34 @@ class Intake:
         """Figures of packets that are a leg's own, audio or digits."""
         legs, headers = self.legs, self._headers
         self.packets += len(rows)
-        legs.in_packets[: legs.n] += np.bincount(rows, minlength=legs.n)
-        legs.in_rtp_ns[rows] = now_ns
-        legs.lost[rows] = False
-        sequence, timestamp = headers.sequence[index], headers.timestamp[index]
-        legs.reception.update(rows, sequence, timestamp, batch.arrival_ns[index], legs.in_clock_rate[rows])
-        fresh = ~legs.connected[rows]
-        if fresh.any():
-            for row in np.unique(rows[fresh]).tolist():
-                legs.connected[row] = True
-                self._report(LegConnected(legs.call_ids[row], Address(*address_of(int(legs.source[row])))))
+        sequence, timestamp, arrival_ns = _of(index, headers.sequence, headers.timestamp, batch.arrival_ns)
+        legs.reception.update(rows, sequence, timestamp, arrival_ns, legs.in_clock_rate[rows])
+        loops = kernels.loops
+        if loops is not None:
+            if loops.live_on(rows, now_ns, legs.in_rtp_ns, legs.lost, legs.connected, legs.in_packets):
+                return
+        else:
+            legs.in_packets[: legs.n] += np.bincount(rows, minlength=legs.n)
+            legs.in_rtp_ns[rows] = now_ns
+            legs.lost[rows] = False
+        for row in np.unique(rows[~legs.connected[rows]]).tolist():
+            legs.connected[row] = True
+            self._report(LegConnected(legs.call_ids[row], Address(*address_of(int(legs.source[row])))))
 
     def _deliver(self, batch: Batch, index: Rows, rows: Rows, now_ns: int) -> None:
         """Hand audio packets to the tables of their formats."""
         legs, headers = self.legs, self._headers
+        timestamp, arrival_ns, offset, length = _of(
+            index, headers.timestamp, batch.arrival_ns, headers.offset, headers.payload_length
+        )
         packets = Picked(
             batch,
             index,
             legs.local[rows],
-            headers.timestamp[index].astype(np.uint32),
-            np.maximum(now_ns - batch.arrival_ns[index], 0),
-            headers.offset[index],
-            headers.payload_length[index],
+            timestamp.astype(np.uint32),
+            np.maximum(now_ns - arrival_ns, 0),
+            offset,
+            length,
             audio_levels(batch.data, index, legs.level_extension[rows]) if legs.level_extension.any() else None,
         )
         if len(self.tables) == 1:
@@ -232,3 +257,11 @@ class Intake:
             mine = owner == number
             if mine.any():
                 table.insert(packets.take(mine))
+
+
+def _of(index: Rows, *columns: NDArray[Any]) -> tuple[NDArray[Any], ...]:
+    """What `columns` have for the packets `index`, a subset in order: views if it is the first packets, all of them."""
+    n = len(index)
+    if n and index[-1] == n - 1:
+        return tuple(column[:n] for column in columns)
+    return tuple(column[index] for column in columns)

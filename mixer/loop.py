@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import Final
 
-from mixer import clock
+from mixer import clock, kernels
 from mixer.commands import Commands
 from mixer.control import Control
 from mixer.privileges import Privileges
@@ -31,6 +31,8 @@ COLLECT_SLACK_NS: Final = 10_000_000
 
 def run(control_socket: socket.socket, config: MixerConfig) -> int:
     """Serve one conference until told to stop or until the server is gone; returns the exit code."""
+    if not config.compiled:
+        kernels.unload()
     loop = Loop(Control(control_socket), config)
     try:
         return loop.run()

@@ -13,9 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mixer.columns import grown
+from mixer.dsp.levels import SILENCE_DBOV
 from mixer.dsp.limiter import NOW, limit, unity
 from mixer.dsp.mix import RateMix
-from mixer.dsp.speech import SILENCE_DBOV
 from mixer.formats.base import FormatTable, Rows
 from mixer.legs import Legs
 from mixer.protocol import LogLine, Report

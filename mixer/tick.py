@@ -9,12 +9,14 @@ from typing import Final
 
 import numpy as np
 
+from mixer import kernels
 from mixer.clips import NOTHING, Clips
 from mixer.dsp.mix import RateMix
 from mixer.formats.base import FormatTable
+from mixer.formats.g711 import G711Table
 from mixer.formats.g722 import G722Table
+from mixer.formats.l16 import L16Table
 from mixer.formats.opus import OpusTable
-from mixer.formats.sampled import G711Table, L16Table
 from mixer.intake import Intake
 from mixer.legs import Demux, Legs
 from mixer.protocol import (
@@ -285,6 +287,11 @@ class Mixer:
             legs.out_ssrc[:n],
         )
         self.packets_out += self.transport.send()
+        loops = kernels.loops
+        if loops is not None:
+            streams = legs.out_timestamp, legs.out_step, legs.out_sequence, legs.out_marker
+            loops.advance(n, rows, out.payload_bytes, *streams, legs.out_packets, legs.out_bytes)
+            return
         legs.out_timestamp[:n] += legs.out_step[:n]
         legs.out_sequence[rows] += 1
         legs.out_marker[rows] = False

@@ -9,7 +9,7 @@ temporary=$(mktemp -d)
 trap 'rm -rf "$temporary"' EXIT
 
 "$PYTHON" -m venv "$temporary/venv"
-"$temporary/venv/bin/python" -m pip install -qq --disable-pip-version-check --no-input '.[denoise,dev,postgres,postgres-server,quality]'
+"$temporary/venv/bin/python" -m pip install -qq --disable-pip-version-check --no-input '.[denoise,dev,kernels,postgres,postgres-server,quality]'
 {
     echo "# Every package that Parley is run, tested and benchmarked with. Written by \`make lock\`; pip takes it as a constraint."
     "$temporary/venv/bin/python" -m pip freeze --disable-pip-version-check --exclude parley

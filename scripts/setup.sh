@@ -30,3 +30,9 @@ fi
 if ! install --editable '.[postgres-server]' 2>/dev/null; then
     echo "There is no PostgreSQL to be had for this machine: tests that use it will be skipped."
 fi
+
+# What is compiled here no server has to compile at its first start; that takes some ten seconds.
+if ! install --editable '.[kernels]' 2>/dev/null; then
+    echo "There is no numba to be had for this machine: mixers will do everything with numpy, at about twice the cost."
+fi
+.venv/bin/python -m mixer.kernels

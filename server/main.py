@@ -22,6 +22,7 @@ from server import clock
 from server.api.app import create_app
 from server.errors import ParleyError
 from server.journal import Journal, JournalUnavailable
+from server.mixers.compiling import compile_loops
 from server.mixers.errors import LaunchFailed
 from server.mixers.supervisor import Mixers
 from server.prompts.clips import ClipStore
@@ -146,6 +147,7 @@ async def _serve(service: Service, settings: Settings, listener: socket.socket) 
 async def _start(service: Service, listener: socket.socket, settings: Settings) -> bool:
     """Start the service; return False, with a line in the log, if it cannot be."""
     try:
+        await compile_loops()
         await service.start()
     except (JournalUnavailable, LaunchFailed, ParleyError) as error:
         log.error("cannot_start", reason=str(error))

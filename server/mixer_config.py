@@ -17,6 +17,7 @@ def mixer_config(settings: Settings, name: str) -> MixerConfig:
         skip_silent=settings.mixer_skip_silent,
         loudest=settings.mixer_loudest,
         protect_lossy=settings.mixer_protect_lossy,
+        compiled=settings.mixer_compiled,
         auto_gain=settings.auto_gain,
         noise_suppression=settings.noise_suppression,
         scheduling=settings.mixer_scheduling,

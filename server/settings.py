@@ -101,6 +101,7 @@ class Settings(BaseSettings):
         64, description="Most Opus voices of a conference mixed at a time, the loudest, 8 or more; 0: all."
     )
     mixer_protect_lossy: bool = Field(True, description="Send Opus with FEC to whoever reports that packets get lost.")
+    mixer_compiled: bool = Field(True, description="Let mixers use loops compiled for this machine.")
     mixer_scheduling: Literal["auto", "normal", "realtime"] = Field(
         "auto", description="Whether mixers run before everything else; `auto`: where it is allowed and harmless."
     )

@@ -17,18 +17,18 @@ CEILING: Final = 32767.0
 NOW, HELD = 0, 1
 """Columns of a row's gains."""
 
-_KNEE: Final = 29204.0
+KNEE: Final = 29204.0
 """1 dB below the ceiling: where a peak is brought to, and where bending starts. Whole, as its distance to
 the ceiling is, so that their sum is the ceiling even in float32."""
 _ATTACK_MS: Final = 2
 _FRAME_MS: Final = 20.0
-_RELEASED: Final = np.float32(0.975)
+RELEASED: Final = np.float32(0.975)
 """0.2 dB below 1.0: above this the gain's next goal is 1.0 itself, so that the row becomes free again."""
-_KEPT: Final = np.float32(np.exp(-_FRAME_MS / 150.0))
+KEPT: Final = np.float32(np.exp(-_FRAME_MS / 150.0))
 """What a frame leaves of the distance between the gain and the held one."""
-_HELD_KEPT: Final = np.float32(np.exp(-_FRAME_MS / 1000.0))
+HELD_KEPT: Final = np.float32(np.exp(-_FRAME_MS / 1000.0))
 """What it leaves of the distance between the held gain and 1.0."""
-_FOLLOWED: Final = np.float32(1 - np.exp(-_FRAME_MS / 500.0))
+FOLLOWED: Final = np.float32(1 - np.exp(-_FRAME_MS / 500.0))
 """How much of its distance to a lower gain the held one goes in a frame: what is over in less is soon forgotten."""
 
 Frames = npt.NDArray[np.float32]
@@ -39,6 +39,11 @@ Rows = npt.NDArray[np.intp]
 def unity(rows: int) -> Gains:
     """Gains of rows that were never too loud: (rows, 2) float32."""
     return np.ones((rows, 2), np.float32)
+
+
+def attack_samples(sample_rate: int) -> int:
+    """The time in which the gain is brought down, unless the peak is later."""
+    return sample_rate * _ATTACK_MS // 1000
 
 
 def limit(frames: Frames, gains: Gains, sample_rate: int) -> None:
@@ -56,7 +61,7 @@ def limit(frames: Frames, gains: Gains, sample_rate: int) -> None:
     after, gains[busy, HELD] = _aims(peak, before, gains[busy, HELD])
     falls = after < before
     if falls.any():
-        _fall(frames, busy[falls], before[falls], after[falls], sample_rate * _ATTACK_MS // 1000)
+        _fall(frames, busy[falls], before[falls], after[falls], attack_samples(sample_rate))
     rises = ~falls
     if rises.any():
         start = before[rises, np.newaxis]
@@ -67,11 +72,11 @@ def limit(frames: Frames, gains: Gains, sample_rate: int) -> None:
 def _aims(peak: Gains, before: Gains, held: Gains) -> tuple[Gains, Gains]:
     """Where the gain is to be at the end of the frame, and the held one. It is never above the held one."""
     allowed = np.ones_like(peak)
-    np.divide(_KNEE, peak, out=allowed, where=peak > CEILING)
-    held = 1.0 - (1.0 - held) * _HELD_KEPT
-    after = np.minimum(held - (held - before) * _KEPT, allowed)
-    held += (after - held) * _FOLLOWED
-    free = after > _RELEASED
+    np.divide(KNEE, peak, out=allowed, where=peak > CEILING)
+    held = 1.0 - (1.0 - held) * HELD_KEPT
+    after = np.minimum(held - (held - before) * KEPT, allowed)
+    held += (after - held) * FOLLOWED
+    free = after > RELEASED
     after[free] = held[free] = 1.0
     return after, held
 
@@ -82,7 +87,7 @@ def _fall(frames: Frames, rows: Rows, before: Gains, after: Gains, attack_sample
     over = np.abs(loud) * before[:, np.newaxis] > CEILING
     first = np.where(over.any(axis=1), over.argmax(axis=1), loud.shape[1])
     # The last frame ended unbent, so this one must not start bent: no knee below its first sample.
-    knee = np.clip(np.abs(loud[:, :1]) * before[:, np.newaxis], _KNEE, CEILING - 1.0)
+    knee = np.clip(np.abs(loud[:, :1]) * before[:, np.newaxis], KNEE, CEILING - 1.0)
     by = np.maximum(first, attack_samples).astype(np.float32)
     ramp = np.minimum(np.arange(1, loud.shape[1] + 1, dtype=np.float32) / by[:, np.newaxis], 1.0)
     loud *= before[:, np.newaxis] + (after - before)[:, np.newaxis] * ramp

@@ -9,7 +9,9 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from mixer import kernels
 from mixer.columns import grown
+from mixer.dsp.levels import SILENCE_DBOV, dbov
 
 ATTACK_TICKS: Final = 3
 RELEASE_TICKS: Final = 25
@@ -22,13 +24,12 @@ HIGHEST_FLOOR_DBOV: Final = -45.0
 """Somebody who speaks without a pause is not to become his own noise."""
 FLOOR_RISE_DB: Final = 0.04
 """A tick: 2 dB a second, so that the floor follows noise and not syllables."""
-SILENCE_DBOV: Final = -127.0
 
 
 class SpeechDetector:
     """Columns by row."""
 
-    COLUMNS: Final = ("speaking", "level_dbov", "_floor", "_above", "_below")
+    COLUMNS: Final = ("speaking", "level_dbov", "_floor", "_above", "_below", "_changed")
 
     def __init__(self, capacity: int) -> None:
         self.speaking = np.zeros(capacity, bool)
@@ -37,6 +38,7 @@ class SpeechDetector:
         self._floor = np.full(capacity, SILENCE_DBOV, np.float32)
         self._above = np.zeros(capacity, np.int32)
         self._below = np.zeros(capacity, np.int32)
+        self._changed = np.zeros(capacity, np.int64)
 
     def grow(self, capacity: int) -> None:
         """Make room for more legs."""
@@ -49,6 +51,26 @@ class SpeechDetector:
         self.level_dbov[row] = SILENCE_DBOV
         self._floor[row] = HIGHEST_FLOOR_DBOV  # falls to what there is at once, rises slowly
         self._above[row] = self._below[row] = 0
+
+    def measure(
+        self, n: int, frames: NDArray[np.float32], says: NDArray[np.bool_], gain: NDArray[np.float32]
+    ) -> NDArray[np.int64]:
+        """Measure this tick's `frames` (rows, samples), and judge the first `n` rows by them.
+
+        `says`: the row is not zero; `gain`: others hear it if above 0. Returns the rows whose `speaking` changed.
+        """
+        level = self.level_dbov
+        loops = kernels.loops
+        if loops is not None:
+            columns = level, self._floor, self._above, self._below, self.speaking, self._changed
+            return self._changed[: loops.measure(n, frames, says, gain, *columns)]
+        rows = np.flatnonzero(says[:n])
+        level[:n] = SILENCE_DBOV
+        if len(rows) == n:
+            level[:n] = dbov(frames[:n])
+        elif len(rows):
+            level[rows] = dbov(frames[rows])
+        return self.update(n, gain[:n] > 0)
 
     def update(self, n: int, audible: NDArray[np.bool_]) -> NDArray[np.int64]:
         """Judge the first `n` rows by `level_dbov`; returns the rows whose `speaking` changed.

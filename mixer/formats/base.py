@@ -16,22 +16,25 @@ from typing import ClassVar, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from mixer import kernels
 from mixer.clips import NOTHING, Clips, Programs
 from mixer.columns import grown
 from mixer.dsp.autogain import AutoGain
-from mixer.dsp.levels import dbov
-from mixer.dsp.limiter import limit, unity
+from mixer.dsp.limiter import Gains, attack_samples, limit, unity
 from mixer.dsp.ramp import apply_gain
-from mixer.dsp.speech import SILENCE_DBOV, SpeechDetector
+from mixer.dsp.speech import SpeechDetector
 from mixer.formats.asides import Asides
 from mixer.formats.denoising import Denoising
+from mixer.formats.picked import Picked
 from mixer.protocol import Playout as PlayoutBounds
 from mixer.receive.playout import NEVER, Playout
-from mixer.transports.base import Batch, Outgoing
+from mixer.transports.base import Outgoing
 
 Rows = NDArray[np.int64]
 Flags = NDArray[np.bool_]
 _NO_ROWS: Final[Rows] = np.zeros(0, np.int64)
+_FIRST: Final[Rows] = np.zeros(1, np.int64)
+_NOBODY: Final[Flags] = np.zeros(1, np.bool_)
 TICKS_PER_SECOND: Final = 50
 HISTORY_FRAMES: Final = 4
 """The frame of this tick and the three before it, from which a lost one is made up."""
@@ -42,53 +45,6 @@ FEW: Final = 4
 """Where fewer than one in so many rows say something, picking them out is cheaper than summing zeros."""
 HUSHED_TICKS: Final = 10
 """Past the point where any format still conceals."""
-
-
-class Picked:
-    """The packets of one batch that belong to one table: columns of the same length, in order of arrival."""
-
-    __slots__ = ("age_ns", "batch", "index", "length", "offset", "rows", "says_level", "timestamp")
-
-    def __init__(
-        self,
-        batch: Batch,
-        index: Rows,
-        rows: Rows,
-        timestamp: NDArray[np.uint32],
-        age_ns: NDArray[np.int64],
-        offset: NDArray[np.int32],
-        length: NDArray[np.int32],
-        says_level: NDArray[np.int64] | None = None,
-    ) -> None:
-        self.batch, self.index, self.rows = batch, index, rows
-        self.timestamp, self.age_ns, self.offset, self.length = timestamp, age_ns, offset, length
-        self.says_level = says_level
-        """RFC 6464 level bytes, -1 where there is none; None if no leg sends them."""
-
-    def take(self, which: Flags | Rows) -> "Picked":
-        """A subset."""
-        return Picked(
-            self.batch,
-            self.index[which],
-            self.rows[which],
-            self.timestamp[which],
-            self.age_ns[which],
-            self.offset[which],
-            self.length[which],
-            None if self.says_level is None else self.says_level[which],
-        )
-
-    def payload(self, width: int) -> NDArray[np.uint8]:
-        """(packets, width) uint8: each packet's payload, with whatever follows it up to `width`."""
-        first = int(self.offset[0]) if len(self.offset) else 12
-        if (self.offset == first).all():
-            return self.batch.data[self.index, first : first + width]
-        payload = np.zeros((len(self.index), width), np.uint8)
-        for offset in np.unique(self.offset):  # one or two header sizes, or a hostile sender's 80
-            mine = self.offset == offset
-            part = self.batch.data[self.index[mine], offset : offset + width]
-            payload[mine, : part.shape[1]] = part
-        return payload
 
 
 class FormatTable(ABC):
@@ -151,6 +107,7 @@ class FormatTable(ABC):
         self.history = np.zeros((HISTORY_FRAMES, capacity, self.samples), np.float32)
         self.frames = self.history[self._turn]
         self.said = self.frames
+        self._own = np.zeros(capacity, np.int64)
         self._gained = np.zeros((capacity, self.samples), np.float32)
         self._mix = np.zeros((capacity, self.samples), np.float32)
         self.pcm = np.zeros((capacity, self.samples), np.int16)
@@ -213,14 +170,22 @@ class FormatTable(ABC):
 
     def measure(self) -> Rows:
         """Judge who speaks by this tick's frames; returns the rows of those who began or ceased to."""
-        n, level = self.n, self.speech.level_dbov
-        says = np.flatnonzero(self.contributes[:n])
-        level[:n] = SILENCE_DBOV
-        if len(says) == n:
-            level[:n] = dbov(self.frames[:n])
-        elif len(says):
-            level[says] = dbov(self.frames[says])
-        return self.speech.update(n, self.gain[:n] > 0)
+        return self.speech.measure(self.n, self.frames, self.contributes, self.gain)
+
+    def _store(self, packets: Picked, slot: Rows, width: int) -> Flags:
+        """Put packets into the ring, each into its slot; (len(packets),) bool: it was not there before.
+
+        `width`: the longest payload, at most a slot's bytes.
+        """
+        ring = self.playout.ring
+        loops = kernels.loops
+        if loops is None:
+            return ring.put(packets.rows, slot, packets.payload(width), packets.length)
+        stored = np.empty(len(slot), np.bool_)
+        places = ring.key, ring.filled, ring.data
+        data = packets.batch.data, packets.index, packets.offset, packets.length
+        loops.store(packets.rows, slot, *data, *places, stored)
+        return stored
 
     def hush(self, row: int) -> None:
         """The leg sends digits instead of audio: the hole is not to be concealed."""
@@ -267,26 +232,40 @@ class FormatTable(ABC):
         if self.auto_gain is not None:
             self.auto_gain.update(self.speech.level_dbov[:n], self.speech.speaking[:n])
             gain = gain * self.auto_gain.gain[:n]
-        self.contributes[:n] &= (gain != 0) | (before != 0)
-        contributing = int(np.count_nonzero(self.contributes[:n]))
+        contributing, unity = self._judge_gains(gain, before)
         self.said = self.frames
         if contributing:
-            np.equal(gain, 1, out=self.untouched[:n])
-            self.untouched[:n] &= before == 1
             if self.denoising is not None:
-                self.untouched[:n] = False
-            if not self.untouched[:n].all():
+                self.untouched[:n] = unity = False
+            if not unity:
                 np.copyto(self._gained[:n], self.frames[:n])
                 if self.denoising is not None:
                     self.denoising.apply(self.contributes[:n], self._gained[:n])
                 apply_gain(self._gained[:n], before, gain)
                 self.said = self._gained
-            if contributing * FEW < n:
+            loops = kernels.loops
+            if loops is not None:
+                loops.add_up(n, self.said, self.contributes, total)
+            elif contributing * FEW < n:
                 total += np.add.reduce(self.said[np.flatnonzero(self.contributes[:n])], axis=0)
             else:
                 total += np.add.reduce(self.said[:n], axis=0)
         before[:] = gain
         return contributing
+
+    def _judge_gains(self, gain: NDArray[np.float32], before: NDArray[np.float32]) -> tuple[int, bool]:
+        """Set `contributes` and `untouched` by the gains (n,) of this tick and the last.
+
+        Returns how many say something that is heard, and whether all gains are 1.
+        """
+        n, contributes, untouched = self.n, self.contributes[: self.n], self.untouched[: self.n]
+        loops = kernels.loops
+        if loops is not None:
+            found = loops.judge_gains(n, gain, before, contributes, untouched)
+            return (found, True) if found >= 0 else (-1 - found, False)
+        contributes &= (gain != 0) | (before != 0)
+        np.logical_and(gain == 1, before == 1, out=untouched)
+        return int(np.count_nonzero(contributes)), bool(untouched.all())
 
     def sole_payload(self, row: int) -> NDArray[np.uint8] | None:
         """The payload `row` was sent for this tick, if the others of this table can be sent it as it is."""
@@ -299,6 +278,11 @@ class FormatTable(ABC):
     def _limit_shared(self, total: NDArray[np.float32]) -> None:
         """The mix of all who say nothing themselves, into `shared_pcm`."""
         mix = self._mix[:1]
+        loops = kernels.loops
+        if loops is not None:
+            attack = attack_samples(self.sample_rate)
+            loops.mix_minus(total, mix, _FIRST, _NOBODY, self.shared_limiter_gains, attack, mix, self.shared_pcm)
+            return
         mix[0] = total
         limit(mix, self.shared_limiter_gains, self.sample_rate)
         np.rint(mix, out=mix)
@@ -314,6 +298,12 @@ class FormatTable(ABC):
             self.limiter_gains[:n] = self.shared_limiter_gains
         if not k:
             return pcm
+        loops = kernels.loops
+        if loops is not None and self.asides.duck is None and not self.asides.extra:
+            attack = attack_samples(self.sample_rate)
+            loops.mix_minus(total, self.said, own, self.contributes, gains, attack, self._mix, self.pcm)
+            self._keep_gains(own, gains)
+            return pcm
         said = self.said[:k] if everyone else self.said[own]
         np.subtract(total, said if self.asides.duck is None else said * self.asides.duck, out=mix)
         silent = np.flatnonzero(~self.contributes[own])
@@ -321,19 +311,29 @@ class FormatTable(ABC):
             mix[silent] = total
         self.asides.apply(mix, own)
         limit(mix, gains, self.sample_rate)
-        if everyone:
-            self.shared_limiter_gains[0] = gains.min(axis=0)
-        else:
-            self.limiter_gains[own] = gains
+        self._keep_gains(own, gains)
         np.rint(mix, out=mix)
         np.copyto(pcm, mix, casting="unsafe")
         return pcm
 
+    def _keep_gains(self, own: Rows, gains: Gains) -> None:
+        if len(own) == self.n:
+            self.shared_limiter_gains[0] = gains.min(axis=0)
+        else:
+            self.limiter_gains[own] = gains
+
     def _own_flags(self) -> Flags:
-        """(n,) bool: legs that hear a mix of their own, because they say something or are told something aside."""
+        """(n,) bool: `_own_rows`."""
         own = self.contributes[: self.n].copy()
         own[list(self.asides.extra)] = True
         return own & self.hears[: self.n]
+
+    def _own_rows(self) -> Rows:
+        """(k,): legs that hear a mix of their own, because they say something or are told something aside."""
+        loops = kernels.loops
+        if loops is not None and not self.asides.extra:
+            return self._own[: loops.own_rows(self.n, self.contributes, self.hears, self._own)]
+        return np.flatnonzero(self._own_flags())
 
     def played(self) -> tuple[Rows, Rows, Rows]:
         """What legs that do not hear the mix are sent instead: rows, clip numbers and ticks of those clips.

@@ -9,12 +9,13 @@ from mixer.clips import Clips
 from mixer.codecs.opus_packet import carries_fec, durations_samples, says_silent
 from mixer.dsp.levels import SILENCE_DBOV, dbov
 from mixer.dsp.timescale import MORE_MS, is_soft, lengthen, shorten
-from mixer.formats.base import HISTORY_FRAMES, Flags, FormatTable, Picked, Rows
+from mixer.formats.base import HISTORY_FRAMES, Flags, FormatTable, Rows
 from mixer.formats.loudest import Loudest
 from mixer.formats.opus_clips import ClipPackets
 from mixer.formats.opus_decoding import CONCEAL_TICKS, SLOT_SAMPLES, TICK_SAMPLES, OpusDecoding
 from mixer.formats.opus_encoding import MIX, OWN, SILENCE, OpusEncoding
 from mixer.formats.opus_profiles import plain
+from mixer.formats.picked import Picked
 from mixer.protocol import MixerConfig
 from mixer.protocol import Playout as PlayoutBounds
 from mixer.receive.action import Action
@@ -123,7 +124,7 @@ class OpusTable(FormatTable):
         if not len(slot):
             return
         width = int(packets.length.max())
-        stored = self.ring.put(packets.rows, slot, packets.payload(width), packets.length)
+        stored = self._store(packets, slot, width)
         if not stored.all():
             np.add.at(self.duplicates, packets.rows[~stored], 1)
         rows, place = packets.rows[stored], slot[stored] & self.ring.mask

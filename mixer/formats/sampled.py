@@ -1,4 +1,4 @@
-"""Formats whose payload is so many bytes per sample: G.711, G.722 and L16.
+"""Formats whose payload is so many bytes per sample: what `g711`, `g722` and `l16` have in common.
 
 Their packets may be of any size: the ring is laid out by timestamp, a slot being 20 ms of media time, so that 160
 samples make a tick however they were cut into packets.
@@ -9,11 +9,12 @@ from typing import ClassVar, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from mixer import kernels
 from mixer.clips import Clips
-from mixer.codecs import g711, l16
 from mixer.dsp.conceal import conceal, join, patch
 from mixer.dsp.timescale import MORE_MS, SOFT, is_soft, lengthen, shorten
-from mixer.formats.base import CONCEAL_TICKS, Flags, FormatTable, Picked, Rows
+from mixer.formats.base import CONCEAL_TICKS, Flags, FormatTable, Rows
+from mixer.formats.picked import Picked
 from mixer.protocol import TICK_MS
 from mixer.receive.action import Action
 from mixer.receive.playout import Playout
@@ -46,9 +47,8 @@ class SampledTable(FormatTable):
         self.quiet_row = np.full((1, self.payload_bytes), self.silence, np.uint8)
         """The payload of a tick of silence."""
         self.shared_payload = np.zeros((1, self.payload_bytes), np.uint8)
-        self.own_payload = np.zeros((capacity, self.payload_bytes), np.uint8)
-        self.played_payload = np.zeros((capacity, self.payload_bytes), np.uint8)
-        self.received = np.zeros((0, self.payload_bytes), np.uint8)
+        self.received = np.zeros((capacity, self.payload_bytes), np.uint8)
+        self._make_payloads(capacity)
         self._whole = np.zeros(capacity, bool)
         """The frame is one that came in whole, untouched."""
         self._period = np.zeros(capacity, np.int32)
@@ -61,12 +61,18 @@ class SampledTable(FormatTable):
         self._all_rows = np.arange(capacity)
         self._shared_given = False
 
+    def _make_payloads(self, capacity: int) -> None:
+        self.own_payload = np.zeros((capacity, self.payload_bytes), np.uint8)
+        self.played_payload = np.zeros((capacity, self.payload_bytes), np.uint8)
+        payloads = self.quiet_row, self.shared_payload, self.own_payload, self.played_payload
+        self._quiet_at, self._shared_at, self._own_at, self._played_at = (each.ctypes.data for each in payloads)
+
     def grow(self, capacity: int) -> None:
         """See FormatTable."""
         super().grow(capacity)
         self.ring.grow(capacity)
-        self.own_payload = np.zeros((capacity, self.payload_bytes), np.uint8)
-        self.played_payload = np.zeros((capacity, self.payload_bytes), np.uint8)
+        self.received = np.zeros((capacity, self.payload_bytes), np.uint8)
+        self._make_payloads(capacity)
         self._all_rows = np.arange(capacity)
 
     def restart(self, row: int) -> None:
@@ -89,6 +95,10 @@ class SampledTable(FormatTable):
                 self.malformed += int(np.count_nonzero(odd))
                 packets = packets.take(~odd)
         slot, offset = self.playout.place(packets.rows, packets.timestamp, packets.age_ns)
+        loops = kernels.loops
+        if loops is not None and loops.fit(packets.rows, slot, offset, packets.length, self.payload_bytes):
+            self._put(packets, slot)
+            return
         placed = slot >= 0
         simple = placed & (offset == 0) & (packets.length == self.payload_bytes)
         if simple.all():
@@ -100,7 +110,7 @@ class SampledTable(FormatTable):
             self._put_pieces(packets, int(i), int(slot[i]), int(offset[i]) * self.bytes_per_unit)
 
     def _put(self, packets: Picked, slot: Rows) -> None:
-        stored = self.ring.put(packets.rows, slot, packets.payload(self.payload_bytes), packets.length)
+        stored = self._store(packets, slot, self.payload_bytes)
         if not stored.all():
             np.add.at(self.duplicates, packets.rows[~stored], 1)
 
@@ -120,24 +130,15 @@ class SampledTable(FormatTable):
         action = playout.decide(n, self._silent)
         playing = action >= Action.PLAY
         self.begin_tick()
-        slot, at = playout.play[:n], playout.phase[:n] * self.bytes_per_unit
-        shifted = bool(at.any())
         whole, have = self._whole[:n], self._have[:n]
-        np.logical_and(self.ring.complete(n, slot), playing, out=whole)
-        if shifted:
-            whole &= (at == 0) | self.ring.complete(n, slot + 1)
-        np.copyto(have, whole)
-        self.received = payload = self.ring.read(n, slot, at if shifted else None)
-        if whole.all() and not playout.cut:
-            self._decode(payload, self.frames[:n])
-            self._mark_silent(n, payload)
-        else:
-            holes = self._find_holes(playing, payload, at)
+        complete = self._take_whole(action)
+        if not complete or playout.cut:
+            rest = np.flatnonzero(~whole)
+            holes = self._find_holes(playing, self.received)
             holes |= {row: (0, 0) for row in playout.cut if row < n and whole[row]}  # faded over to what comes instead
             playout.cut.clear()
-            self._decode(payload, self.frames[:n])
-            self.frames[:n][~have] = 0
-            self._mark_silent(n, payload)
+            if len(rest):
+                self._take_rest(rest)
             self._patch(holes)
             self._conceal(self._missing(have))
         recovered = np.flatnonzero(self._made[:n])
@@ -149,13 +150,39 @@ class SampledTable(FormatTable):
                 self._rescale(row, Action(int(action[row])))
         playout.step(n, action, have)
 
-    def _find_holes(self, playing: Flags, payload: NDArray[np.uint8], at: Rows) -> dict[int, tuple[int, int]]:
+    def _take_whole(self, action: NDArray[np.int8]) -> bool:
+        """Set `_whole`, `_have` and `received`, what has come for this tick; returns whether that is all of it.
+
+        If so it is decoded, and `contributes` set; else of the rows that are whole, or of none.
+        """
+        n, playout = self.n, self.playout
+        whole, slot, at = self._whole[:n], playout.play[:n], playout.phase[:n] * self.bytes_per_unit
+        shifted = bool(at.any())
+        np.logical_and(self.ring.complete(n, slot), action >= Action.PLAY, out=whole)
+        if shifted:
+            whole &= (at == 0) | self.ring.complete(n, slot + 1)
+        self.received = self.ring.read(n, slot, at if shifted else None)
+        np.copyto(self._have[:n], whole)
+        if not whole.all():
+            return False
+        self._decode(self.received, self.frames[:n])
+        self._mark_silent(n, self.received)
+        return True
+
+    def _take_rest(self, rows: Rows) -> None:
+        """Decode what `_take_whole` did not: `rows`, of which `received` is made up where nothing has come."""
+        n = self.n
+        self._decode(self.received, self.frames[:n])
+        self.frames[:n][~self._have[:n]] = 0
+        self._mark_silent(n, self.received)
+
+    def _find_holes(self, playing: Flags, payload: NDArray[np.uint8]) -> dict[int, tuple[int, int]]:
         """Rows of which part has come, and from which to which sample of the frame they lack it.
 
         Sets `_have` of them; what has not come of `payload` becomes silence.
         """
         n, ring, slot = self.n, self.ring, self.playout.play[: self.n]
-        have = self._have[:n]
+        have, at = self._have[:n], self.playout.phase[:n] * self.bytes_per_unit
         holes = {}
         some = playing & ~have & (ring.has(n, slot) | ((at > 0) & ring.has(n, slot + 1)))
         for row in np.flatnonzero(some).tolist():
@@ -168,7 +195,7 @@ class SampledTable(FormatTable):
                 samples = self._unit_samples
                 begin, end = int(lacking[0]) // self.bytes_per_unit, int(lacking[-1] + 1) // self.bytes_per_unit
                 holes[row] = (begin * samples, end * samples)
-        payload[~have] = self.silence
+        payload[:n][~have] = self.silence
         return holes
 
     def _mark_silent(self, n: int, payload: NDArray[np.uint8]) -> None:
@@ -265,29 +292,36 @@ class SampledTable(FormatTable):
     def encode(self, total: NDArray[np.float32], out: Outgoing) -> None:
         """See FormatTable."""
         n = self.n
-        hears = self.hears[:n]
-        own = np.flatnonzero(self._own_flags())
+        own = self._own_rows()
         if len(own) * MOST > n * (MOST - 1):
             own = self._all_rows[:n]
-        address = np.full(n, self.quiet_row.ctypes.data, np.uint64)
-        if hears.any() and (len(own) < n or self._shared_given):
-            if not self._shared_given:
-                self._limit_shared(total)
-                self._encode(self.shared_pcm, self.shared_payload)
-            address[hears] = self.shared_payload.ctypes.data
+        if not self._shared_given and (len(own) < n):
+            self._limit_shared(total)
+            self._encode(self.shared_pcm, self.shared_payload)
         self._shared_given = False
         own_pcm = self._limit_own(total, own)
         if len(own):
             self._encode(own_pcm, self.own_payload[: len(own)])
-            hearing = hears[own]  # of all rows, also those who say nothing: what is theirs is the whole mix
-            address[own[hearing]] = _addresses(self.own_payload, len(own))[hearing]
+        self._point(own, out)
         rows, clips, index = self.played()
         if len(rows):
             self._encode(self._clip_pcm(clips, index), self.played_payload[: len(rows)])
-            address[rows] = _addresses(self.played_payload, len(rows))
-        live = self.live[:n]
+            out.payload_address[self.leg_rows[rows]] = _addresses(self._played_at, self.payload_bytes, len(rows))
+
+    def _point(self, own: Rows, out: Outgoing) -> None:
+        """Tell where the payload of each leg lies; those of `own` are the first of `own_payload`."""
+        n, size = self.n, self.payload_bytes
+        loops = kernels.loops
+        if loops is not None:
+            at = self._quiet_at, self._shared_at, self._own_at, size
+            loops.point(n, self.live, self.hears, self.leg_rows, own, *at, out.payload_address, out.payload_bytes)
+            return
+        live, hears = self.live[:n], self.hears[:n]
+        address = np.where(hears, np.uint64(self._shared_at), np.uint64(self._quiet_at))
+        hearing = hears[own]  # of all rows, also those who say nothing: what is theirs is the whole mix
+        address[own[hearing]] = _addresses(self._own_at, size, len(own))[hearing]
         out.payload_address[self.leg_rows[:n][live]] = address[live]
-        out.payload_bytes[self.leg_rows[:n][live]] = self.payload_bytes
+        out.payload_bytes[self.leg_rows[:n][live]] = size
 
     def _clip_pcm(self, clips: Rows, index: Rows) -> NDArray[np.int16]:
         """(len(clips), samples): these ticks of these clips, silence where one is not lent at this rate."""
@@ -317,38 +351,6 @@ class SampledTable(FormatTable):
         raise NotImplementedError
 
 
-class G711Table(SampledTable):
-    """PCMU or PCMA: decoded and encoded by table look-up over all rows."""
-
-    def __init__(self, capacity: int, clips: Clips, mu_law: bool) -> None:
-        self.silence = g711.MULAW_SILENCE if mu_law else g711.ALAW_SILENCE
-        self._silence_sounds = not mu_law
-        self._to_pcm = g711.MULAW_DECODE if mu_law else g711.ALAW_DECODE
-        self._from_pcm = g711.MULAW_ENCODE if mu_law else g711.ALAW_ENCODE
-        super().__init__(capacity, clips, 8000, 8000, 1)
-
-    def _decode(self, payload: NDArray[np.uint8], frames: NDArray[np.float32]) -> None:
-        g711.decode(self._to_pcm, payload, frames)
-
-    def _encode(self, pcm: NDArray[np.int16], payload: NDArray[np.uint8]) -> None:
-        g711.encode(self._from_pcm, pcm, payload)
-
-
-class L16Table(SampledTable):
-    """Linear 16 bit, big-endian (RFC 3551 section 4.5.11), mono."""
-
-    silence = 0
-
-    def __init__(self, capacity: int, clips: Clips, sample_rate: int) -> None:
-        super().__init__(capacity, clips, sample_rate, sample_rate, 2)
-
-    def _decode(self, payload: NDArray[np.uint8], frames: NDArray[np.float32]) -> None:
-        l16.decode(payload, frames)
-
-    def _encode(self, pcm: NDArray[np.int16], payload: NDArray[np.uint8]) -> None:
-        l16.encode(pcm, payload)
-
-
-def _addresses(payload: NDArray[np.uint8], count: int) -> NDArray[np.uint64]:
-    """Where the first `count` rows of `payload` lie."""
-    return np.uint64(payload.ctypes.data) + np.arange(count, dtype=np.uint64) * np.uint64(payload.shape[1])
+def _addresses(first: int, size: int, count: int) -> NDArray[np.uint64]:
+    """Where so many payloads of `size` bytes lie that follow on each other."""
+    return np.uint64(first) + np.arange(count, dtype=np.uint64) * np.uint64(size)

@@ -29,6 +29,8 @@ class MixerConfig:
     """Opus legs that hear the same are sent the same packets; else each has an encoder of its own."""
     protect_lossy: bool = True
     """Opus legs whose far ends report that packets get lost are sent packets with FEC."""
+    compiled: bool = True
+    """Loops that were compiled ahead are used, if there are any."""
     auto_gain: bool = False
     """Voices are brought to one level."""
     noise_suppression: NoiseSuppression = "off"

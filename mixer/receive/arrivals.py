@@ -13,6 +13,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from mixer import kernels
 from mixer.columns import grown
 
 PARTS: Final = 4
@@ -75,6 +76,15 @@ class Arrivals:
 
     def note(self, rows: Rows, wait_ns: Times, margin_ns: Times | None = None) -> None:
         """Packets came: `rows` (n,), their waits, and margins if these are less. A leg's latest counts as jitter."""
+        loops = kernels.loops
+        if loops is not None:
+            margin_ns = wait_ns if margin_ns is None else margin_ns
+            now = self._least_now, self._margin_now, self._longest_now
+            sizes = NOTHING_NS, BIN_NS, self._weight
+            loops.note(
+                rows, wait_ns, margin_ns, *sizes, self._worst_ns, *now, self.longest_ns, self._lags, self.wait_ns
+            )
+            return
         np.maximum.at(self._longest_now, rows, wait_ns)
         worst = self._worst_ns
         worst.fill(NOTHING_NS)

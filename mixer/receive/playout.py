@@ -24,6 +24,7 @@ from mixer.columns import grown
 from mixer.receive.action import Action as Action
 from mixer.receive.arrivals import NOTHING_NS, PARTS, Arrivals
 from mixer.receive.corrections import Corrections
+from mixer.receive.plain import Rows, place_plain
 from mixer.receive.ring import SlotRing
 from mixer.rtp.sequence import difference
 
@@ -45,7 +46,6 @@ NEVER: Final = np.int32(1_000_000)
 """`missed` of a leg that has not played anything yet."""
 LEAST_WISH_MS: Final = 2.5
 """No period is shorter."""
-Rows = NDArray[np.int64]
 Flags = NDArray[np.bool_]
 
 
@@ -149,6 +149,11 @@ class Playout:
         """
         self._batches += 1
         self.rewound.clear()
+        placed = place_plain(self, rows, timestamp, age_ns)
+        if placed is not None:
+            if self._straying:
+                self.strays[rows] = 0
+            return placed
         started = self.started[rows]
         if not started.all():
             fresh = ~started
@@ -291,11 +296,10 @@ class Playout:
         To be told before `step`. `soft`: it was in a moment so soft that the next one need not wait.
         """
         self.corrections.done(row, units, soft)
-        if units == 0:
-            return
-        rows, moved = np.array([row]), np.array([units])
-        self._count(rows, moved)
-        self.move(rows, moved)
+        if units != 0:
+            rows, moved = np.array([row]), np.array([units])
+            self._count(rows, moved)
+            self.move(rows, moved)
 
     def _count(self, rows: Rows, units: Rows) -> None:
         self.dropped[rows] += np.maximum(units, 0)

@@ -13,6 +13,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from mixer import kernels
+
 FIXED_BYTES: Final = 12
 """Size of the fixed header, RFC 3550 section 5.1."""
 
@@ -81,6 +83,12 @@ def parse(data: NDArray[np.uint8], length: NDArray[np.int32], n: int, out: Heade
     received. Whatever the bytes are, nothing raises and nothing past `length` decides anything. RFC 3550
     sections 5.1 and 5.3.1.
     """
+    loops = kernels.loops
+    if loops is not None:
+        fields = out.payload_type, out.marker, out.sequence, out.timestamp, out.ssrc, out.offset, out.payload_length
+        if not loops.parse(data, length, n, out._head, out.ok, out.is_rtcp, out.reason, *fields):
+            _parse_odd(data, length, np.flatnonzero(~out.ok[:n]), out)
+        return
     head = out._head[:n]
     np.copyto(head, data[:n, :FIXED_BYTES])
     second = head[:, 1]
@@ -178,15 +186,19 @@ def write(
     rows: NDArray[np.uint8],
     payload_type: NDArray[np.uint8],
     marker: NDArray[np.bool_],
-    sequence: NDArray[np.integer],
-    timestamp: NDArray[np.integer],
-    ssrc: NDArray[np.integer],
+    sequence: NDArray[np.int64],
+    timestamp: NDArray[np.int64],
+    ssrc: NDArray[np.int64],
 ) -> None:
     """Write a plain header (no padding, extension or CSRC) into each row.
 
     `rows`: (n, 12) uint8, the last axis contiguous, written in place. The others: (n,); `payload_type` below
-    128, `sequence`, `timestamp` and `ssrc` of any integer type; their low 16, 32 and 32 bits are written.
+    128; of `sequence`, `timestamp` and `ssrc` the low 16, 32 and 32 bits are written.
     """
+    loops = kernels.loops
+    if loops is not None:
+        loops.write(len(rows), rows, payload_type, marker, sequence, timestamp, ssrc)
+        return
     rows[:, 0] = _PLAIN
     np.left_shift(marker.view(np.uint8), 7, out=rows[:, 1])
     rows[:, 1] |= payload_type

@@ -16,6 +16,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from mixer import kernels
 from mixer.columns import grown
 from mixer.rtp.rtcp import ReportBlock
 from mixer.rtp.sequence import difference
@@ -78,24 +79,27 @@ class Reception:
 
     def update(
         self,
-        rows: NDArray[np.integer],
-        sequence: NDArray[np.integer],
-        timestamp: NDArray[np.integer],
-        arrival_ns: NDArray[np.integer] | int,
-        clock_rate: NDArray[np.integer] | int,
+        rows: NDArray[np.int64],
+        sequence: NDArray[np.int32],
+        timestamp: NDArray[np.int64],
+        arrival_ns: NDArray[np.int64],
+        clock_rate: NDArray[np.int64],
     ) -> None:
         """Count a batch of packets in order of arrival.
 
-        `rows`, `sequence` (16 bits), `timestamp` (32 bits): (n,). `arrival_ns` and `clock_rate` (Hz): (n,)
-        or one number for all. A packet with the timestamp of the one before is no measure of jitter: it is
-        a repeat, or an RFC 4733 event, whose timestamp stands still.
+        All (n,), contiguous; `sequence` of 16 bits, `timestamp` of 32, `clock_rate` in Hz. A packet with the
+        timestamp of the one before is no measure of jitter: it is a repeat, or an RFC 4733 event, whose
+        timestamp stands still.
         """
         n = len(rows)
         if n == 0:
             return
-        low16, stamp = sequence.astype(np.int64), timestamp.astype(np.int64)
-        arrival = np.broadcast_to(np.asarray(arrival_ns, np.int64), n)
-        rate = np.broadcast_to(np.asarray(clock_rate, np.float64), n)
+        loops = kernels.loops
+        if loops is not None:
+            columns = self.started, self.received, self.jitter, self._first, self._highest, self._leapt
+            loops.count(rows, sequence, timestamp, arrival_ns, clock_rate, *columns, self._timestamp, self._arrival_ns)
+            return
+        low16, stamp, arrival, rate = sequence.astype(np.int64), timestamp, arrival_ns, clock_rate.astype(np.float64)
         if n == 1 or np.bincount(rows).max() == 1:
             self._start(rows, low16, stamp, arrival)
             leaps = self._count_singles(rows, low16)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from mixer import clock
+from mixer import clock, kernels
 from mixer.transports.base import DATAGRAM_BYTES, FLOOD_ROWS, LEG_ROWS, Batch, Outgoing
 from mixer.transports.libc import (
     ADDRESS,
@@ -60,6 +60,10 @@ class _Receiver:
         self.messages["iov_count"] = 1
         self.messages["control"] = np.uint64(self.control.ctypes.data) + index * np.uint64(CONTROL.itemsize)
         self.pointer = ffi.cast("char *", self.messages.ctypes.data)
+        self._key = self.address["key"]
+        self._bytes, self._flags = self.messages["bytes"], self.messages["flags"]
+        self._control_bytes, self._type = self.messages["control_bytes"], self.control["type"]
+        self._seconds, self._nanoseconds = self.control["seconds"], self.control["nanoseconds"]
 
     def arm(self, first: int, last: int) -> None:
         """Lengths are written over by the kernel and must be set before every call."""
@@ -69,6 +73,14 @@ class _Receiver:
     def finish(self, now_ns: int) -> None:
         """Copy what the kernel wrote into the batch's columns."""
         batch, n = self.batch, self.batch.n
+        wall_ns = clock.monotonic_ns() - clock.realtime_ns()
+        loops = kernels.loops
+        if loops is not None:
+            stamps = self._control_bytes, self._type, self._seconds, self._nanoseconds
+            sizes = CONTROL.itemsize, SCM_TIMESTAMPNS, socket.MSG_TRUNC, DATAGRAM_BYTES + 1
+            columns = batch.source, batch.length, batch.arrival_ns
+            loops.finish(n, self._key, self._bytes, self._flags, *stamps, *sizes, wall_ns, now_ns, *columns)
+            return
         batch.source[:n] = self.address["key"][:n]
         batch.length[:n] = self.messages["bytes"][:n]
         cut = (self.messages["flags"][:n] & socket.MSG_TRUNC) != 0
@@ -78,7 +90,7 @@ class _Receiver:
             self.control["type"][:n] == SCM_TIMESTAMPNS
         )
         stamps = self.control["seconds"][:n] * 1_000_000_000 + self.control["nanoseconds"][:n]
-        stamps += clock.monotonic_ns() - clock.realtime_ns()
+        stamps += wall_ns
         # A stepped wall clock must not put a packet into the future or the far past.
         np.clip(stamps, now_ns - 1_000_000_000, now_ns, out=stamps)
         batch.arrival_ns[:n] = np.where(stamped, stamps, now_ns)

@@ -24,8 +24,15 @@ async def test_the_lobby_and_every_conference_are_told_the_settings(tmp_path: Pa
 
 
 def test_each_way_of_saving_work_can_be_switched_off(tmp_path: Path) -> None:
-    off = {"mixer_share_encodes": False, "mixer_skip_silent": False, "mixer_loudest": 0, "mixer_protect_lossy": False}
+    off = {
+        "mixer_compiled": False,
+        "mixer_share_encodes": False,
+        "mixer_skip_silent": False,
+        "mixer_loudest": 0,
+        "mixer_protect_lossy": False,
+    }
     config = mixer_config(settings_for(tmp_path, **off), "conf")
+    assert not config.compiled
     assert (config.share_encodes, config.skip_silent, config.loudest, config.protect_lossy) == (False, False, 0, False)
 
 

@@ -199,9 +199,9 @@ def test_written_headers_are_read_back(fields: list[tuple[int, bool, int, int, i
         rows,
         np.array(payload_type, np.uint8),
         np.array(marker, np.bool_),
-        np.array(sequence, np.uint16),
-        np.array(timestamp, np.uint32),
-        np.array(ssrc, np.uint32),
+        np.array(sequence, np.int64),
+        np.array(timestamp, np.int64),
+        np.array(ssrc, np.int64),
     )
     for row, (pt, m, seq, ts, source) in zip(rows, fields, strict=True):
         expected = bytes((0x80, pt | (0x80 if m else 0))) + seq.to_bytes(2) + ts.to_bytes(4) + source.to_bytes(4)

@@ -42,7 +42,8 @@ def one(figures: Reception, row: int, sequence: int, timestamp: int = 0, arrival
 
 def batch(figures: Reception, packets: list[tuple[int, int, int, int]], rate: int = 8000) -> None:
     rows, sequence, timestamp, arrival_ns = (np.array(c, np.int64) for c in zip(*packets, strict=True))
-    figures.update(rows, sequence & 0xFFFF, timestamp & 0xFFFF_FFFF, arrival_ns, rate)
+    low16 = (sequence & 0xFFFF).astype(np.int32)
+    figures.update(rows, low16, timestamp & 0xFFFF_FFFF, arrival_ns, np.full(len(rows), rate))
 
 
 @given(st.integers(0, 0xFFFF), st.integers(0, 0xFFFF_FFFF), st.integers(0, 1 << 32), st.data())
@@ -204,7 +205,7 @@ def test_growing_and_moving_keep_figures() -> None:
 def test_an_empty_batch_changes_nothing() -> None:
     figures = Reception(1)
     none = np.zeros(0, np.int64)
-    figures.update(none, none, none, none, 8000)
+    figures.update(none, none.astype(np.int32), none, none, none)
     assert not figures.started[0]
 
 
@@ -213,5 +214,5 @@ def test_rates_may_differ_by_packet() -> None:
     rows = np.array([0, 1])
     rate = np.array([8000, 48_000])
     for i in range(50):
-        figures.update(rows, np.array([i, i]), rate // 50 * i, TICK_NS * i, rate)
+        figures.update(rows, np.full(2, i, np.int32), rate // 50 * i, np.full(2, TICK_NS * i), rate)
     assert figures.jitter.tolist() == pytest.approx([0, 0], abs=1e-6)

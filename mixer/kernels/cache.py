@@ -1,0 +1,74 @@
+"""Where compiled loops are kept, and whether they are those of the sources, of this machine and of these versions.
+
+In `__pycache__` beside the sources, or in NUMBA_CACHE_DIR. numba wants to write there even to read. A stamp beside them
+tells without numba, whose import takes a quarter of a second, whether there is anything to load.
+"""
+
+import hashlib
+import importlib
+import os
+import platform
+import shutil
+import sys
+from collections.abc import Callable
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any, Final
+
+from mixer.kernels.registry import LOOPS
+
+_HERE: Final = Path(__file__).parent
+_MODULES: Final = ("arriving", "sounding", "leaving")
+_CONSTANTS: Final = ("dsp/limiter.py", "dsp/speech.py")
+"""Files whose constants are compiled in; numba itself looks at a function's own file only."""
+
+
+def directory() -> Path:
+    """Where compiled loops are kept."""
+    own = os.environ.get("NUMBA_CACHE_DIR")
+    return Path(own) / "parley" if own else _HERE / "__pycache__" / "numba"
+
+
+def ready() -> bool:
+    """Whether `functions` has nothing to compile."""
+    try:
+        return (directory() / "stamp").read_text() == _stamp() and os.access(directory(), os.W_OK)
+    except (OSError, PackageNotFoundError):
+        return False
+
+
+def functions() -> dict[str, Callable[..., Any]]:
+    """Compile, or load, everything. Raises ImportError without numba, OSError where nothing can be kept."""
+    import numba  # heavy, and not always there
+
+    numba.config.CACHE_DIR = str(directory())  # type: ignore[attr-defined, unused-ignore]
+    for name in _MODULES:
+        importlib.import_module(f"mixer.kernels.{name}")
+    return {name: numba.njit(loop.signature, cache=True)(loop.function) for name, loop in LOOPS.items()}
+
+
+def compile_all() -> None:
+    """Compile everything anew. Raises as `functions` does."""
+    shutil.rmtree(directory(), ignore_errors=True)
+    directory().mkdir(parents=True)
+    functions()
+    (directory() / "stamp").write_text(_stamp())
+
+
+def _stamp() -> str:
+    """What compiled code depends on. Raises PackageNotFoundError without numba."""
+    files = [*(_HERE / f"{name}.py" for name in _MODULES), *(_HERE.parent / name for name in _CONSTANTS)]
+    states = [f"{file.name} {file.stat().st_mtime_ns} {file.stat().st_size}" for file in files]
+    words = [sys.version, version("numba"), version("llvmlite"), _processor(), *states]
+    return hashlib.sha256("\n".join(words).encode()).hexdigest()
+
+
+def _processor() -> str:
+    """The kind of processor: code compiled for one may use what another lacks."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.machine()
+    return "\n".join(
+        sorted({line for line in lines if line.startswith(("model name", "flags", "Features", "CPU part"))})
+    )

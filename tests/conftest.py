@@ -1,0 +1,4 @@
+from mixer import kernels
+
+# What is compiled is what users run. Where it is not, the tests run the numpy twins; `tests/mixer/kernels` runs both.
+kernels.load()
