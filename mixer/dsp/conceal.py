@@ -1,8 +1,9 @@
 """Fills in for sound that never came, with what was last heard (in the spirit of ITU-T G.711 Appendix I).
 
-Decides what a row sounds like without its packets: the last pitch period repeated, at full level for 10 ms,
-then fading until nothing is left at 60 ms; and how the first sound that comes again takes over. Which rows
-miss what, and that codecs with a concealment of their own (Opus) use that, is for the caller to know.
+Decides what a row sounds like without its packets: as it would go on by itself (`prediction`), softer where there is
+no pitch, and from the second frame on the last period of that again; all at full level for 10 ms, then fading until
+nothing is left at 60 ms; and how the first sound that comes again takes over. Which rows miss what, and that codecs
+with a concealment of their own (Opus) use that, is for the caller to know.
 
 A loss needs two numbers a row beyond what was played, so that it goes on in phase: its period, and how long it has
 lasted. The rest of what it needs is in the history: what was made up belongs into it like anything else.
@@ -15,19 +16,20 @@ import numpy as np
 import numpy.typing as npt
 
 from mixer.dsp.pitch import LONGEST_PERIOD_MS, find_period
+from mixer.dsp.prediction import go_on
 
 HISTORY_MS: Final = 60
 """How much of what was played `conceal`, `join` and `patch` take."""
 
 _FULL_MS: Final = 10.0
 _GONE_MS: Final = 60.0
-_SEAM_MS: Final = 1.5
-"""Over which the step from the last sample played to the first repeated one is spread."""
-_JOIN_MS: Final = 4.0
+_JOIN_MS: Final = 3.0
 _FAINT: Final = 0.1
 """What was faded below that is not brought back to full level: it would be noise."""
-_NOISE: Final = 0.3
+_NOISE: Final = 0.2
 """Below this likeness there is no pitch; the longest period then buzzes least."""
+_LEAST_DRIVE: Final = 0.5
+"""What is less alike from period to period is repeated more softly, but noise not so much that it is heard to stop."""
 
 Frames = npt.NDArray[np.float32]
 Periods = npt.NDArray[np.int32]
@@ -46,12 +48,14 @@ def conceal(history: Frames, made: Counts, period: Periods, sample_rate: int, ou
         return
     first = np.flatnonzero(made == 0)
     if first.size:
-        period[first] = _repeated_period(history[first], sample_rate)
-    _go_on(history, made, period, sample_rate, out)
+        period[first], out[first] = _begin(history[first], sample_rate, out.shape[1])
+    later = np.flatnonzero(made != 0)
+    if later.size:
+        out[later] = _go_on(history[later], np.asarray(made)[later], period[later], sample_rate, out.shape[1])
 
 
 def join(history: Frames, made: Counts, period: Periods, sample_rate: int, frames: Frames) -> None:
-    """Cross-fade from concealment into the first good frame after a loss, over 4 ms.
+    """Cross-fade from concealment into the first good frame after a loss, over 3 ms.
 
     `frames`: (m, S) float32, the good frames, changed in place; `made`: (m,) how many samples were concealed
     just before, at least 1; `history` and `period` as for `conceal`.
@@ -59,8 +63,7 @@ def join(history: Frames, made: Counts, period: Periods, sample_rate: int, frame
     if len(made) == 0:
         return
     samples = _join_samples(sample_rate)
-    tail = np.empty((len(made), samples), np.float32)
-    _go_on(history, made, period, sample_rate, tail)
+    tail = _go_on(history, np.asarray(made), period, sample_rate, samples)
     frames[:, :samples] = tail + (frames[:, :samples] - tail) * _fade_in(samples)
 
 
@@ -71,7 +74,7 @@ def patch(
 
     `frames`: (m, S) float32, changed in place; `holes`: (m, 2) where in each frame the one missing part begins
     and ends; the others as for `conceal`, `made` being meant at the frame's start. A part that ends before the
-    frame does is cross-faded into what follows it, over 4 ms; so is a frame that begins with sound after a loss.
+    frame does is cross-faded into what follows it, over 3 ms; so is a frame that begins with sound after a loss.
     """
     begins, ends = holes[:, :1], holes[:, 1:]
     samples, length = frames.shape[1], history.shape[1]
@@ -96,54 +99,30 @@ def _join_samples(sample_rate: int) -> int:
     return round(sample_rate * _JOIN_MS / 1000)
 
 
-def _go_on(history: Frames, made: Counts, period: Periods, sample_rate: int, out: Frames) -> None:
-    """Continue each row periodically into `out`, (m, any samples), faded by the time since its loss."""
-    samples, end = out.shape[1], history.shape[1]
+def _begin(history: Frames, sample_rate: int, samples: int) -> tuple[Periods, Frames]:
+    """Return each row's period, (m,) int32, and the first samples of a loss, (m, samples)."""
+    period, likeness = _repeated_period(history, sample_rate)
+    drive = np.sqrt(np.maximum(likeness, _LEAST_DRIVE))
+    return period, go_on(history, period, drive, sample_rate, samples) * _level(np.arange(samples), sample_rate)
+
+
+def _go_on(history: Frames, made: Counts, period: Periods, sample_rate: int, samples: int) -> Frames:
+    """Continue each row that ends in `made` made-up samples by its last period, faded by the time since its loss."""
     period = np.maximum(period, 1)  # a row that was let fall silent without concealment never had one
     phase = np.arange(samples) % period[:, np.newaxis]
-    repeated = np.take_along_axis(history, phase + (end - period)[:, np.newaxis], axis=1)
-    starting = made == 0
-    if starting.any():
-        repeated[starting] = _smooth(
-            history[starting], period[starting], phase[starting], repeated[starting], sample_rate
-        )
-    age = np.asarray(made)[:, np.newaxis]
-    if not starting.all():
-        # What these rows repeat was faded when it was played, so that has to be undone first.
-        later = ~starting
-        before = phase[later] - period[later, np.newaxis] + age[later]
-        repeated[later] /= np.maximum(_level(before, sample_rate), _FAINT)
-    np.multiply(repeated, _level(age + np.arange(samples), sample_rate), out)
+    repeated = np.take_along_axis(history, phase + (history.shape[1] - period)[:, np.newaxis], axis=1)
+    # What is repeated was faded when it was played, so that has to be undone first.
+    age = made[:, np.newaxis]
+    repeated /= np.maximum(_level(phase - period[:, np.newaxis] + age, sample_rate), _FAINT)
+    sound: Frames = repeated * _level(age + np.arange(samples), sample_rate)
+    return sound
 
 
-def _smooth(
-    history: Frames,
-    period: Periods,
-    phase: npt.NDArray[np.integer],
-    repeated: Frames,
-    sample_rate: int,
-) -> Frames:
-    """Take the steps out of a period repeated for the first time: where it wraps, and where it starts.
-
-    The last quarter of each period fades into what came before the period's start, so that its end leads into
-    its start. What the first sample would then step by is added to it, and less and less to those after it.
-    """
-    wide = period[:, np.newaxis]
-    earlier = np.take_along_axis(history, phase + (history.shape[1] - 2 * wide), axis=1)
-    quarter = wide // 4
-    weight = np.clip((phase - (wide - quarter) + 1) / quarter, 0.0, 1.0, dtype=np.float32)
-    smooth: Frames = repeated + (earlier - repeated) * weight
-    step = history[:, -1:] - np.take_along_axis(history, history.shape[1] - 1 - wide, axis=1)
-    fading = 1.0 - _fade_in(round(sample_rate * _SEAM_MS / 1000))
-    smooth[:, : fading.size] += step * fading
-    return smooth
-
-
-def _repeated_period(history: Frames, sample_rate: int) -> Periods:
-    """Return the period to repeat of each row's end, (m,) int32 samples."""
+def _repeated_period(history: Frames, sample_rate: int) -> tuple[Periods, Frames]:
+    """Return the period to repeat of each row's end, (m,) int32 samples, and how alike the sound is at that lag."""
     period, likeness = find_period(history, sample_rate)
     longest = round(LONGEST_PERIOD_MS * sample_rate / 1000)
-    return np.where(likeness >= _NOISE, period, longest).astype(np.int32)
+    return np.where(likeness >= _NOISE, period, longest).astype(np.int32), likeness
 
 
 @cache
