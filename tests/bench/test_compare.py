@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from bench.compare import PAIRS, ratio, wait_until_steady
+from bench.compare import PAIRS, again, ratio, wait_until_steady
 from bench.janus import JanusError
 from server.loadtest.load import Load
 
@@ -38,3 +38,17 @@ def test_a_server_that_makes_up_for_lost_time_is_waited_for() -> None:
 def test_a_server_that_stays_silent_is_not_measured() -> None:
     with pytest.raises(JanusError, match=r"0\.00 packets"):
         wait_until_steady(Load("pcmu", 20, 20), lambda seconds: {"packets_received": 0})
+
+
+def test_a_janus_that_gets_stuck_is_tried_anew_but_not_for_ever() -> None:
+    outcomes = iter([JanusError("stuck"), JanusError("stuck"), {"delivered": 1.0}, JanusError("stuck")])
+
+    def measure() -> dict[str, Any]:
+        outcome = next(outcomes)
+        if isinstance(outcome, JanusError):
+            raise outcome
+        return outcome
+
+    assert again(measure, tries=3) == {"delivered": 1.0}
+    with pytest.raises(JanusError, match="stuck"):
+        again(measure, tries=1)
