@@ -1,3 +1,4 @@
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -41,7 +42,9 @@ def test_a_server_that_stays_silent_is_not_measured() -> None:
 
 
 def test_a_janus_that_gets_stuck_is_tried_anew_but_not_for_ever() -> None:
-    outcomes = iter([JanusError("stuck"), JanusError("stuck"), {"delivered": 1.0}, JanusError("stuck")])
+    outcomes: Iterator[JanusError | dict[str, Any]] = iter(
+        [JanusError("stuck"), JanusError("stuck"), {"delivered": 1.0}, JanusError("stuck")]
+    )
 
     def measure() -> dict[str, Any]:
         outcome = next(outcomes)
