@@ -2,13 +2,11 @@
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
 from mixer.codecs import opus
 from mixer.protocol import MixerConfig
 from tests.support.conference import VirtualConference, amplitude_at, tone
 from tests.support.opus_sender import OpusSender
-from tests.support.voices import speech as voice
 
 
 class Decodes:
@@ -40,34 +38,6 @@ def test_legs_that_say_they_are_silent_are_not_decoded_in_large_conferences(
         assert decodes.count <= 12 * 2
     elif not dtx:
         assert decodes.count == 12 * 30
-
-
-def onset(config: MixerConfig, how: str) -> NDArray[np.float32]:
-    """The first 100 ms of what others hear of a word after two seconds of silence, DTX or being muted."""
-    quiet = np.random.default_rng(1).normal(0, 12, 2 * 48_000).astype(np.int16)
-    word = np.rint(voice("ben", 1.0, 48_000)).astype(np.int16)
-    before = np.rint(voice("carla", 2.0, 48_000)).astype(np.int16) if how == "mute" else quiet
-    conference = VirtualConference(config)
-    sender = OpusSender(bitrate=24_000, dtx=how == "dtx")
-    talker = conference.add("opus", np.concatenate([before, word]), opus_sender=sender, phase_ms=5)
-    for _ in range(0 if how == "mute" else 11):
-        conference.add("opus")
-    listener = conference.add("l16", rate=48_000)
-    if how == "mute":
-        conference.update(talker, heard=False)
-        conference.run(101)
-        conference.update(talker, heard=True)
-    conference.run(160 - len(listener.got))
-    return listener.heard()[101 * 960 : 101 * 960 + 4800]
-
-
-@pytest.mark.parametrize("how", ["silence", "dtx", "mute"])
-def test_first_hundred_ms_after_silence_dtx_or_unmute_are_kept(how: str) -> None:
-    """They are as if the leg had been decoded all the time, and as loud as the word is said."""
-    skipping, decoding = onset(MixerConfig("test"), how), onset(MixerConfig("test", skip_silent=False), how)
-    loud = np.sqrt(np.mean(decoding**2))
-    assert loud > 800
-    assert np.sqrt(np.mean((skipping - decoding) ** 2)) < 0.05 * loud
 
 
 def test_muted_leg_is_not_decoded(monkeypatch: pytest.MonkeyPatch) -> None:

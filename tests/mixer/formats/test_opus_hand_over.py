@@ -1,8 +1,6 @@
 """Opus legs between the shared stream and one of their own: nobody hears where the one ends and the other begins."""
 
 import ctypes
-import struct
-from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -11,73 +9,21 @@ from numpy.typing import NDArray
 from mixer.formats.opus_encoding import HANGOVER_TICKS, MIX, OWN, OpusEncoding
 from mixer.formats.opus_profiles import plain
 from mixer.protocol import MixerConfig
-from tests.support.conference import Caller, VirtualConference
-from tests.support.quality import pesq
-from tests.support.voices import speech
-
-TICKS = 500
-TOGGLE = 100
-
-
-def voice(name: str) -> NDArray[np.int16]:
-    return np.rint(speech(name, 10, 48_000)).astype(np.int16)
-
-
-def paused(sound: NDArray[np.int16]) -> NDArray[np.int16]:
-    """The same with every other two seconds of silence."""
-    parts = sound.copy().reshape(-1, TOGGLE * 960)
-    parts[::2] = 0
-    return parts.reshape(-1)
-
-
-class Toggling:
-    """One speaks all the time; another every other two seconds; a third, in the same format, only listens."""
-
-    def __init__(self, share: bool, mutes: bool, protected: bool) -> None:
-        conference = VirtualConference(MixerConfig("test", share_encodes=share))
-        conference.add("l16", voice("anna"), rate=48_000)
-        self.toggler = conference.add("opus", voice("ben") if mutes else paused(voice("ben")))
-        self.listener = conference.add("opus")
-        self.everything = conference.add("l16", rate=48_000)
-        table = conference.mixer.tables[int(conference.mixer.legs.table[1])]
-        for row in range(2):
-            table.protect(row, protected)
-        for turn in range(TICKS // TOGGLE):
-            if mutes:
-                conference.update(self.toggler, heard=turn % 2 == 1)
-            conference.run(TOGGLE)
-
-
-def score(reference: NDArray[np.float32], heard: Caller) -> float:
-    after = 48_000
-    return pesq(16_000, reference[after::3], heard.heard()[after::3], "wb")
-
-
-def alone() -> NDArray[np.float32]:
-    """What the toggler is to hear: the others."""
-    conference = VirtualConference()
-    conference.add("l16", voice("anna"), rate=48_000)
-    ideal = conference.add("l16", rate=48_000)
-    conference.run(TICKS)
-    return ideal.heard()
+from tests.support.conference import VirtualConference
+from tests.support.measure.toggling import spoken, toggle
 
 
 @pytest.mark.parametrize(("mutes", "protected"), [(False, False), (True, False), (True, True)])
 def test_who_toggles_every_two_seconds_hears_and_is_heard_as_by_private_encoders(mutes: bool, protected: bool) -> None:
-    shared, private = (Toggling(share, mutes, protected) for share in (True, False))
-    ideal = alone()
-    assert score(ideal, shared.toggler) > score(ideal, private.toggler) - 0.1
-    everything = private.everything.heard()
-    assert score(everything, shared.listener) > score(everything, private.listener) - 0.1
-    for caller in (shared.toggler, shared.listener):
-        sequences = [struct.unpack_from("!H", packet, 2)[0] for packet in caller.got]
-        assert len(sequences) == TICKS
-        assert all((b - a) % 65_536 == 1 for a, b in pairwise(sequences))
+    toggled = toggle(mutes, protected)
+    assert toggled.own > toggled.own_private - 0.1
+    assert toggled.listener > toggled.listener_private - 0.1
+    assert toggled.gaps == 0
 
 
 def test_without_sharing_each_that_hears_has_an_encoder_of_its_own() -> None:
     conference = VirtualConference(MixerConfig("test", share_encodes=False))
-    conference.add("l16", voice("anna"), rate=48_000)
+    conference.add("l16", spoken("anna"), rate=48_000)
     listeners = [conference.add("opus") for _ in range(3)]
     conference.run(50)
     table = conference.mixer.tables[int(conference.mixer.legs.table[1])]
@@ -106,7 +52,7 @@ class Two:
 
 
 def test_own_stream_goes_on_bit_by_bit_where_the_shared_one_was() -> None:
-    two, frames = Two(), voice("anna").reshape(-1, 960)
+    two, frames = Two(), spoken("anna").reshape(-1, 960)
     for frame in frames[:60]:
         first, second = two.tick(frame)
         assert first == second
@@ -118,7 +64,7 @@ def test_own_stream_goes_on_bit_by_bit_where_the_shared_one_was() -> None:
 
 def test_way_back_is_taken_after_both_encoders_heard_the_same_for_a_while() -> None:
     two = Two()
-    mix, other = voice("anna").reshape(-1, 960), voice("ben").reshape(-1, 960)
+    mix, other = spoken("anna").reshape(-1, 960), spoken("ben").reshape(-1, 960)
     for number in range(50):
         two.tick(mix[number], own=other[number])
     differs = []
@@ -132,7 +78,7 @@ def test_way_back_is_taken_after_both_encoders_heard_the_same_for_a_while() -> N
 
 def test_a_word_in_between_starts_the_wait_anew() -> None:
     two = Two()
-    mix, other = voice("anna").reshape(-1, 960), voice("ben").reshape(-1, 960)
+    mix, other = spoken("anna").reshape(-1, 960), spoken("ben").reshape(-1, 960)
     for number in range(60):
         two.tick(mix[number], own=other[number] if number % HANGOVER_TICKS == 0 else None)
         assert two.encoding.stream[0] == OWN

@@ -12,26 +12,12 @@ from mixer.protocol import MixerConfig
 from mixer.rtp.rtcp import ReportBlock, build_report
 from mixer.tick import TICK_NS, WATCH_TICKS
 from tests.support.conference import Caller, VirtualConference, tone
-from tests.support.quality import pesq
+from tests.support.measure.receiver_loss import SECOND, is_protected, listen, report
 from tests.support.voices import speech
-
-SECOND = 50
 
 
 def voice(name: str, seconds: float) -> NDArray[np.int16]:
     return np.rint(speech(name, seconds, 48_000)).astype(np.int16)
-
-
-def is_protected(packet: bytes) -> bool:
-    """The packet is hybrid or SILK: only these can hold FEC (RFC 6716 section 2.1.7)."""
-    return packet[12] >> 3 < 16
-
-
-def report(conference: VirtualConference, caller: Caller, loss: float) -> None:
-    """The caller sends a receiver report about what it is sent."""
-    ssrc = int(conference.mixer.legs.out_ssrc[conference.mixer.legs.row_of[caller.call_id]])
-    block = ReportBlock(ssrc, round(loss * 256), 0, 0, 0)
-    conference.inject(caller, build_report(caller.ssrc, "far-end", (block,)))
 
 
 def run_reporting(conference: VirtualConference, callers: Iterable[Caller], seconds: int, loss: float) -> None:
@@ -41,43 +27,12 @@ def run_reporting(conference: VirtualConference, callers: Iterable[Caller], seco
         conference.run(SECOND)
 
 
-def received(packets: list[bytes], loss: float, seed: int) -> NDArray[np.float32]:
-    """What a far end plays that loses packets, and uses the FEC of the next one where it has it."""
-    lost = np.random.default_rng(seed).random(len(packets)) < loss
-    payloads = [np.frombuffer(packet[12:], np.uint8) for packet in packets]
-    decoder, out = opus.Decoder(48_000), np.zeros((len(packets), 960), np.float32)
-    for number, payload in enumerate(payloads):
-        if not lost[number]:
-            decoder.decode(int(payload.ctypes.data), len(payload), out[number])
-        elif number + 1 < len(payloads) and not lost[number + 1]:
-            following = payloads[number + 1]
-            decoder.decode_fec(int(following.ctypes.data), len(following), out[number], 960)
-        else:
-            decoder.conceal(out[number], 960)
-    return out.reshape(-1)
-
-
 @pytest.mark.parametrize(("loss", "better", "least"), [(0.05, 0.5, 3.6), (0.10, 0.7, 3.2)])
 def test_far_end_that_reports_its_loss_hears_clearly_better(loss: float, better: float, least: float) -> None:
     sound = voice("ben", 12)
-
-    def quality(reports: bool) -> float:
-        conference = VirtualConference()
-        conference.add("l16", sound, rate=48_000)
-        reference, listener = conference.add("l16", rate=48_000), conference.add("opus")
-        for _ in range(12):
-            if reports:
-                report(conference, listener, loss)
-            conference.run(SECOND)
-        after = slice(4 * 48_000, None)
-        assert all(is_protected(packet) == reports for packet in listener.got[4 * SECOND :])
-        heard = [received(listener.got, loss, seed)[after] for seed in (1, 2)]
-        clean = reference.heard()[after][::3]
-        return float(np.mean([pesq(16_000, clean, one[::3], "wb") for one in heard]))
-
-    protected = quality(reports=True)
+    protected = listen(sound, loss, 2, reports=True)
     assert protected > least
-    assert protected > quality(reports=False) + better
+    assert protected > listen(sound, loss, 2, reports=False) + better
 
 
 def test_protection_ends_after_a_minute_without_loss() -> None:
