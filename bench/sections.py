@@ -62,9 +62,9 @@ the codec's rate, on the same core, under the same load, in the same run.
 * In the row `-alike` Janus encodes at Parley's bitrate and the least complexity it takes, which is {LEAST_COMPLEXITY}.
 * In the rows `-same` both encode at the same bitrate and at complexity {JANUS_COMPLEXITY}, which is what Janus takes by
   itself. Janus still encodes for VoIP and Parley for low delay: neither lets that be chosen.
-* Where either side delivered less than {100 * DELIVERED:.0f} %, no ratio is given.
-* Both have one core. A side that needs all of it is cut short by it: it would take more, were there more, so the ratio
-  is then less than it would be, or there is none."""
+* Both have one core, and what limits them is said by *of a core*. A Janus that needs more than all of it sends fewer
+  packets than it should: the ratio is then what its core allowed, marked by >, and would be more, were there more.
+* Where either side delivered less than {100 * DELIVERED:.0f} % for another reason, no ratio is given."""
     rows = []
     for pair in compared["pairs"]:
         if "error" in pair:
@@ -80,7 +80,7 @@ the codec's rate, on the same core, under the same load, in the same run.
                     f"{100 * side['core']:.0f} %",
                     f"{100 * side['delivered']:.3f} %",
                     f"{ms(side['mouth_to_ear_p50_ms'])}",
-                    _ratio(pair["ratio"]) if who == "janus" else "",
+                    _ratio(pair) if who == "janus" else "",
                 )
             )
     yield as_table(
@@ -146,8 +146,10 @@ def _recordings(good: Mapping[str, Any]) -> Iterator[str]:
     yield as_table(("row", "", "work ms", "late ticks", "mixer", "recorder", "a tick costs"), rows)
 
 
-def _ratio(value: float | None) -> str:
-    return "-" if value is None else f"**{value:.1f}**"
+def _ratio(pair: Mapping[str, Any]) -> str:
+    if pair["ratio"] is None:
+        return "-"
+    return f"{'> ' if pair['janus']['at_limit'] else ''}**{pair['ratio']:.1f}**"
 
 
 def ms(value: float | None) -> str:

@@ -77,3 +77,15 @@ def test_events_and_recordings_have_their_place() -> None:
     assert "* Event to receiver, real server: p50 8.0, p99 20.0, max 31.0 ms of 900.\n" in text
     assert "| `told` | event to receiver, p99 at most 50 ms | 20 ms | held |" in text
     assert "| recorded | 1.0 / 2.0 / 3.0 | 0 of 500 | 10.0 % | 20.0 % | +3.1 % |" in text
+
+
+def test_a_janus_at_its_limit_is_marked() -> None:
+    side = {"coding": "G.711", "cpu_ms_per_participant_s": 1.0, "core": 0.1, "delivered": 1.0, "at_limit": False}
+    side |= {"mouth_to_ear_p50_ms": 40.0}
+    pairs = [
+        {"row": "janus-a", "parley": side, "janus": side, "ratio": 9.0},
+        {"row": "janus-b", "parley": side, "janus": side | {"at_limit": True}, "ratio": 33.0},
+    ]
+    text = page(REPORT | {"compared": {"janus": "1.1.2", "pairs": pairs}})
+    assert "| 40 | **9.0** |" in text
+    assert "| 40 | > **33.0** |" in text
