@@ -193,9 +193,12 @@ def test_time_passes_in_what_an_idle_mixer_records_and_its_end_closes_the_feed(s
     feed = FeedReader(fd)
     server.send(StartRecording(1, "rec"), [fd])
     server.wait(lambda report: report == Done(1))
-    server.of(Heartbeat)
-    server.of(Heartbeat)
-    assert 0 < feed.ticks < 500
+    # One may have been on its way before.
+    for _ in range(20):
+        server.of(Heartbeat)
+        if feed.ticks:
+            break
+    assert 0 < feed.ticks < 3000
     assert feed.read(9) == []
     assert not feed.closed
     server.control.close()

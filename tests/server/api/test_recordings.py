@@ -212,7 +212,7 @@ async def test_a_project_sees_its_own_recordings_only(tmp_path: Path) -> None:
         await api.refused("GET", f"{path}/audio", None, 401, "unauthorized")
 
 
-@pytest.mark.parametrize("name", [str(uuid.uuid4()), "no-uuid", "..", "rec_%2e%2e%2fparley.db"])
+@pytest.mark.parametrize("name", ["5f6e2a1c-0b8d-4e39-9c47-2d1a7f3b8e60", "no-uuid", "..", "rec_%2e%2e%2fparley.db"])
 async def test_what_is_not_there_is_unknown(done: tuple[Api, Json], name: str) -> None:
     api, _ = done
     for what in ("", "/audio", "/audio.ogg", "/manifest"):

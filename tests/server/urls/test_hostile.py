@@ -255,7 +255,9 @@ async def test_other_codings_are_refused(coding: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "body", [b"not gzip at all", gzip.compress(b"x" * 100)[:-4], gzip.compress(b"x") + b"more", gzip.compress(b"x") * 2]
+    "body",
+    [b"not gzip at all", gzip.compress(b"x" * 100)[:-4], gzip.compress(b"x") + b"more", gzip.compress(b"x") * 2],
+    ids=["none", "cut off", "more behind it", "twice"],
 )
 async def test_broken_gzip_is_refused(body: bytes) -> None:
     assert await failure(gzipped(body)) == "protocol_error"
