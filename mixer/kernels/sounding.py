@@ -31,6 +31,7 @@ _ONE = np.float32(1)
 _POWER = 1.0 / 32768.0**2
 _SILENCE_POWER = 10.0**-12.7
 _LANES = 8
+_IDLE, _PLAY = 0, 2
 
 
 @loop(
@@ -55,7 +56,8 @@ def decode_whole(
 ) -> bool:
     """What legs play in this tick, copied, and looked up sample by sample; returns whether it was all there.
 
-    Rows that are not `whole` hold anything afterwards and say nothing. A slot's byte is a unit of time.
+    Rows of legs that have never sent anything are silent, and nothing is missing of them. Others that are not `whole`
+    hold anything afterwards and say nothing. A slot's byte is a unit of time.
     """
     mask = key.shape[1] - 1
     size = ring.shape[2]
@@ -63,10 +65,14 @@ def decode_whole(
     for row in range(n):
         at = phase[row]
         first, second = play[row] & mask, (play[row] + 1) & mask
-        there = action[row] >= 1 and key[row, first] == play[row] and filled[row, first] == size
+        there = action[row] >= _PLAY and key[row, first] == play[row] and filled[row, first] == size
         if at > 0:
             there = there and key[row, second] == play[row] + 1 and filled[row, second] == size
         whole[row] = there
+        if action[row] == _IDLE:
+            frames[row, :] = np.float32(0)
+            says[row] = False
+            continue
         every = every and there
         for k in range(size - at):
             received[row, k] = ring[row, first, at + k]
@@ -145,11 +151,15 @@ def judge_gains(n: int, gain: Column, before: Column, contributes: Column, untou
 
 @loop("void(i8, f4[:,::1], b1[::1], f4[::1])")
 def add_up(n: int, said: Column, contributes: Column, total: Column) -> None:
-    """Add what legs said to `total`, in the order of their rows."""
+    """Add what legs said to `total`: summed first, in the order of their rows, so that it is rounded as numpy does."""
+    samples = len(total)
+    together = np.zeros(samples, np.float32)
     for row in range(n):
         if contributes[row]:
-            for k in range(len(total)):
-                total[k] += said[row, k]
+            for k in range(samples):
+                together[k] += said[row, k]
+    for k in range(samples):
+        total[k] += together[k]
 
 
 @loop("void(f4[::1], f4[:,::1], i8[::1], b1[::1], f4[:,::1], i8, f4[:,::1], i2[:,::1])")
