@@ -2,7 +2,6 @@
 
 import hashlib
 import io
-import uuid
 import wave
 from collections.abc import AsyncIterator
 from pathlib import Path
