@@ -26,7 +26,7 @@ class Recovery:
     """Added delay before, median."""
     holds: int
     worst_ms: float
-    """Most that a burst took more than before."""
+    """Most that TOGETHER bursts took more than before, median: how the first of them is matched, is a guess."""
     after_s: float
     """From the end of a hold until bursts stay within NEAR_MS of what their talkers' took before; the longest."""
     recovered: bool
@@ -57,19 +57,25 @@ def recovery(echoes: Sequence[Echo], opened_ns: int, seconds: float, load: Load)
             for echo in echoes
             if echo.caller in baseline and ended_ns <= echo.sent_ns <= ended_ns + WATCHED_S * _NS
         ]
-        worst_ms = max([worst_ms, *(more_ms for _, more_ms in later)])
-        back_s = _back(later)
+        medians = _medians(later)
+        worst_ms = max([worst_ms, *(more_ms for _, more_ms in medians)])
+        back_s = _back(medians)
         recovered &= back_s is not None
         after_s = max(after_s, WATCHED_S if back_s is None else back_s)
     everything = [delay_ms for delays_ms in before.values() for delay_ms in delays_ms]
     return Recovery(median(everything), holds, worst_ms, after_s, recovered)
 
 
-def _back(later: Sequence[tuple[float, float]]) -> float | None:
-    """When (s) the delay was back for good; `later`: when a burst was sent, and what it took more than before, ms."""
-    windows = [later[start : start + TOGETHER] for start in range(len(later) - TOGETHER + 1)]
-    near = [median(more_ms for _, more_ms in window) <= NEAR_MS for window in windows]
-    if not near or not near[-1]:
+def _medians(later: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
+    """When (s) each was sent that has enough after it, and what it and those took more than before, ms."""
+    starts = range(len(later) - TOGETHER + 1)
+    windows = [later[start : start + TOGETHER] for start in starts]
+    return [(window[0][0], median(more_ms for _, more_ms in window)) for window in windows]
+
+
+def _back(medians: Sequence[tuple[float, float]]) -> float | None:
+    """When (s) the delay was back for good."""
+    away = [number for number, (_, more_ms) in enumerate(medians) if more_ms > NEAR_MS]
+    if not medians or away[-1:] == [len(medians) - 1]:
         return None
-    away = [number for number, is_near in enumerate(near) if not is_near]
-    return windows[away[-1] + 1][0][0] if away else 0.0
+    return medians[away[-1] + 1][0] if away else 0.0

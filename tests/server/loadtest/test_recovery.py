@@ -30,12 +30,12 @@ def test_a_delay_that_shrinks_is_back_when_it_is_near() -> None:
     assert found is not None and found.recovered
     # 20 ms are left at 2.8 s; it is the third of five bursts that decides.
     assert found.after_s == pytest.approx(2.2)
-    assert found.worst_ms == pytest.approx(280, abs=20)
+    assert found.worst_ms == pytest.approx(180)
 
 
 def test_one_late_burst_is_not_the_buffers() -> None:
     found = heard(lambda at_s: 200.0 if at_s == 15 else 0.0, 25)
-    assert found is not None and (found.after_s, found.worst_ms) == (0.0, 200.0)
+    assert found is not None and (found.after_s, found.worst_ms) == (0.0, 0.0)
 
 
 def test_a_delay_that_stays_is_never_back() -> None:
