@@ -26,8 +26,8 @@ demo: $(STAMP) ## three voices talk with each other through a real server over r
 dev: $(STAMP) ## run the server in the foreground: loopback only, no key needed
 	@$(BIN)/python -m server --dev $(ARGS)
 
-test: $(STAMP) ## run all tests
-	@$(BIN)/python -m pytest $(ARGS)
+test: $(STAMP) ## run all tests, on several processors; with ARGS those it names, by one process
+	@$(BIN)/python -m pytest $(or $(ARGS),-n auto)
 
 check: $(STAMP) ## lint, formatting, types and import rules
 	@$(BIN)/ruff check .
