@@ -21,8 +21,8 @@ def test_a_file_is_one_scope_and_all_that_needs_real_time_another() -> None:
 
 def test_what_takes_longest_begins_first() -> None:
     short, system = "tests/test_docs.py::x", f"{parallel.SYSTEM}/test_a.py::x"
-    in_order = [system, *(f"{name}::x" for name in parallel.LONG), short]
-    assert sorted(in_order[::-1], key=parallel.turn) == in_order
+    longest_first = [f"{name}::x" for name in parallel.LONG]
+    assert sorted([short, *longest_first[::-1], system], key=parallel.turn) == [system, *longest_first, short]
 
 
 @pytest.mark.parametrize(("cores", "processes"), [({0}, 1), ({2, 3}, 2), (set(range(64)), parallel.MOST)])
