@@ -222,7 +222,7 @@ def _toggling(report: dict[str, Any]) -> Iterator[str]:
                 "with FEC" if row["protected"] else "plain",
                 f"{row['own']:.2f} / {row['own_private']:.2f}",
                 f"{row['listener']:.2f} / {row['listener_private']:.2f}",
-                f"{row['gaps']}",
+                f"{row['gaps']:.0f}",
             )
             for row in report["toggling"]
         ],
