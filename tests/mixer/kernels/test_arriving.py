@@ -214,11 +214,16 @@ def test_streams_with_loss_leaps_and_jitter_are_counted_the_same(twins: Twins, s
         random, figures = np.random.default_rng(seed), Reception(5)
         highest = [int(number) for number in random.integers(0, 0x10000, 4)]
         stamps = [int(stamp) for stamp in random.integers(0, 1 << 32, 4)]
+        begin = np.arange(4)
         for tick in range(15):
+            if len(begin):
+                sequence, timestamp = np.array(highest)[begin] & 0xFFFF, np.array(stamps)[begin] & 0xFFFF_FFFF
+                arrival_ns = np.full(len(begin), tick * 20_000_000)
+                figures.update(begin, sequence.astype(np.int32), timestamp, arrival_ns, RATES[begin])
             rows, sequence, timestamp, arrival_ns = batch_of(random, tick, highest, stamps)
             figures.update(rows, sequence.astype(np.int32), timestamp, arrival_ns, RATES[rows])
-            if random.random() < 0.1:
-                figures.reset(2)
+            begin = np.flatnonzero(random.random(4) < 0.05)
+            figures.reset(begin)
         return columns(figures)
 
     assert_same(*twins.run(count, "count"))

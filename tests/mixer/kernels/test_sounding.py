@@ -1,6 +1,7 @@
 """What legs say and hear: measured, summed, limited and rounded compiled as by numpy."""
 
 import ctypes
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -22,7 +23,7 @@ from tests.mixer.kernels.twins import DECIBELS, Columns, Twins, assert_same, col
 
 LEGS = 7
 SEED = st.integers(0, 1 << 32)
-TABLES = {
+TABLES: dict[str, Callable[[], FormatTable]] = {
     "pcmu": lambda: G711Table(16, Clips(), mu_law=True),
     "pcma": lambda: G711Table(16, Clips(), mu_law=False),
     "g722": lambda: G722Table(16, Clips()),
@@ -97,7 +98,7 @@ def test_voices_are_added_up_the_same_at_whatever_gain(
             table.speech.speaking[:] = random.random(16) < 0.5
             if random.random() < 0.5:
                 live = np.flatnonzero(table.live)
-                table.gain[live] = random.choice([0, 1, 1, 1, 0.37, 2.5], len(live))
+                table.gain[live] = random.choice(np.array([0, 1, 1, 1, 0.37, 2.5], np.float32), len(live))
             total = np.rint(random.uniform(-9000, 9000, table.samples) * random.integers(0, 2)).astype(np.float32)
             said = np.array(table.add_to(total))
             flags = {name: getattr(table, name)[:LEGS].copy() for name in ("contributes", "untouched", "gain_before")}
@@ -121,8 +122,8 @@ def loud_total(random: np.random.Generator, table: FormatTable, level: float, pe
     said = table.said[: table.n][table.contributes[: table.n]].sum(axis=0, dtype=np.float32)
     rest = random.uniform(-0.3, 0.3, table.samples) * level
     early = attack_samples(table.sample_rate)
-    at = {"anywhere": random.integers(table.samples), "first": 0, "early": random.integers(early), "last": -1}[peak]
-    rest[at] = level * random.choice([-1, 1])
+    within = {"anywhere": table.samples, "first": 1, "early": early, "last": table.samples}[peak]
+    rest[-1 if peak == "last" else int(random.integers(within))] = level * random.choice([-1, 1])
     return np.asarray(np.rint(said + rest), np.float32)
 
 

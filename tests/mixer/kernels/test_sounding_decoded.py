@@ -99,6 +99,7 @@ def test_what_came_is_played_the_same(twins: Twins, mu_law: bool, disturbed: boo
             table.pop()
             table.measure()
             n, whole = table.n, table._whole[: table.n]
+            assert not table.frames[:n][~table.contributes[:n]].any()
             flags = {name: getattr(table, name)[:n].copy() for name in ("contributes", "_whole", "_have", "_made")}
             seen.append({"frames": table.frames[:n].copy(), "came": table.received[:n][whole], **flags})
             if disturbed:

@@ -17,9 +17,9 @@ Columns = dict[str, NDArray[Any]]
 JITTER = 1e-9
 """Relative; a batch is added up in another order."""
 DECIBELS = 0.01
-_SCRATCH = ("_worst_ns", "_head", "_halves", "_words", "_changed", "_own", "_mix", "_gained")
-_ADDRESSES = ("_quiet_at", "_shared_at", "_own_at", "_played_at")
-_EXTREMES = ("_least_now", "_margin_now", "_least_before", "_margin_before", "_longest_now", "_longest_before")
+_SCRATCH = {"worst_ns", "head", "halves", "words", "changed", "own", "mix", "gained"}
+_ADDRESSES = {"quiet_at", "shared_at", "own_at", "played_at"}
+_EXTREMES = {"least_now", "margin_now", "least_before", "margin_before", "longest_now", "longest_before"}
 
 
 class Counted(Loops):
@@ -70,7 +70,7 @@ def columns(thing: object, first: int | None = None, without: tuple[str, ...] = 
     `first`: of arrays by row only so many rows. Left out are those `without`, and what is only valid within a call.
     """
     found: Columns = {}
-    _collect(thing, "", found, {*_SCRATCH, *_ADDRESSES, *without}, set())
+    _collect(thing, "", found, _SCRATCH | _ADDRESSES | set(without), set())
     if first is not None:
         found = {name: value[:first] if value.ndim else value for name, value in found.items()}
     return found
@@ -81,10 +81,11 @@ def _collect(thing: object, path: str, found: Columns, without: set[str], seen: 
         return
     seen.add(id(thing))
     for name, value in vars(thing).items():
-        if name in without:
+        plain = name.lstrip("_")
+        if plain in without:
             continue
         if isinstance(value, np.ndarray):
-            found[f"{path}{name}"] = _without_distance(value) if name in _EXTREMES else value.copy()
+            found[f"{path}{name}"] = _without_distance(value) if plain in _EXTREMES else value.copy()
         elif isinstance(value, bool | int | float):
             found[f"{path}{name}"] = np.array(value)
         elif type(value).__module__.startswith("mixer.") and hasattr(value, "__dict__"):
