@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 from mixer.checks import fault_in_leg, is_gain
 from mixer.clips import ClipError
+from mixer.formats.making import UnknownCodecError
 from mixer.protocol import (
     MOST_ASKED,
     AddLeg,
@@ -32,7 +33,7 @@ from mixer.protocol import (
     UpdateLegs,
 )
 from mixer.stats import leg_stats
-from mixer.tick import Mixer, UnknownCodecError
+from mixer.tick import Mixer
 from mixer.transports.base import Transport
 from mixer.transports.libc import address_key, address_of
 from recording.feed import FeedError

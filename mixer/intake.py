@@ -53,18 +53,20 @@ class Intake:
         self.transport, self.rtcp, self._report, self._moved = transport, rtcp, report, moved
         self.dropped: Counter[str] = Counter()
         self.packets = 0
-        self._headers = Headers(0)
+        self.headers = Headers(0)
         self._index = np.zeros(0, np.int64)
         self._pressing: set[int] = set()
         """Rows of legs with a digit held down."""
 
+    def make_room(self, capacity: int) -> None:
+        """Batches from now on are so large at most."""
+        if self.headers.capacity < capacity:
+            self.headers = Headers(capacity)
+            self._index = np.arange(capacity)
+
     def take(self, batch: Batch, now_ns: int, tick: int) -> None:
         """Sort one batch. `tick` counts the mixer's ticks, the clock of digits."""
-        n = batch.n
-        if self._headers.capacity < batch.capacity:
-            self._headers = Headers(batch.capacity)
-            self._index = np.arange(batch.capacity)
-        headers, legs = self._headers, self.legs
+        n, headers, legs = batch.n, self.headers, self.legs
         parse(batch.data, batch.length, n, headers)
         rows = self.demux.rows(batch.socket[:n], batch.source[:n])
         ours, audio, all_audio = self._recognise(batch, rows)
@@ -83,7 +85,7 @@ class Intake:
 
         `rows` (n,): their legs, or -1.
         """
-        n, headers, legs = batch.n, self._headers, self.legs
+        n, headers, legs = batch.n, self.headers, self.legs
         loops = kernels.loops
         if loops is not None:
             ours, audio = np.empty((2, n), np.bool_)
@@ -102,7 +104,7 @@ class Intake:
 
     def _take_odd(self, batch: Batch, rows: Rows, ours: Flags, audio: Flags, now_ns: int, tick: int) -> Rows:
         """Deal with what is not plainly audio of a known stream; returns the audio packets of the batch in order."""
-        n, headers, legs = batch.n, self._headers, self.legs
+        n, headers, legs = batch.n, self.headers, self.legs
         ok, reason = headers.ok[:n], headers.reason[:n]
         rtcp = headers.is_rtcp[:n]
         self._learn(batch, np.flatnonzero((rows >= 0) & ~legs.located[rows]), rows, now_ns)
@@ -143,7 +145,7 @@ class Intake:
 
     def _learn(self, batch: Batch, index: Rows, rows: Rows, now_ns: int) -> None:
         """Packets for legs whose far end is not known yet; none of them is played."""
-        headers, legs = self._headers, self.legs
+        headers, legs = self.headers, self.legs
         self.dropped["unconfirmed_source"] += len(index)
         for row in np.unique(rows[index[SLOW_PACKETS:]]).tolist():
             learner = legs.learners[row]
@@ -187,7 +189,7 @@ class Intake:
 
     def _press(self, batch: Batch, index: Rows, rows: Rows, now_ns: int, tick: int) -> None:
         """RFC 4733 digits: taken out of the audio, which is silent while they last."""
-        headers, legs = self._headers, self.legs
+        headers, legs = self.headers, self.legs
         if len(index):
             self._count(batch, index, rows[index], now_ns)
         for i in self._few(index, "dtmf_flood", SLOW_PACKETS + DIGITS_A_LEG * len(legs)):
@@ -217,7 +219,7 @@ class Intake:
 
     def _count(self, batch: Batch, index: Rows, rows: Rows, now_ns: int) -> None:
         """Figures of packets that are a leg's own, audio or digits."""
-        legs, headers = self.legs, self._headers
+        legs, headers = self.legs, self.headers
         self.packets += len(rows)
         sequence, timestamp, arrival_ns = _of(index, headers.sequence, headers.timestamp, batch.arrival_ns)
         legs.reception.update(rows, sequence, timestamp, arrival_ns, legs.in_clock_rate[rows])
@@ -235,7 +237,7 @@ class Intake:
 
     def _deliver(self, batch: Batch, index: Rows, rows: Rows, now_ns: int) -> None:
         """Hand audio packets to the tables of their formats."""
-        legs, headers = self.legs, self._headers
+        legs, headers = self.legs, self.headers
         timestamp, arrival_ns, offset, length = _of(
             index, headers.timestamp, batch.arrival_ns, headers.offset, headers.payload_length
         )

@@ -168,26 +168,42 @@ class Demux:
     """From a datagram's socket and source to the leg it belongs to."""
 
     def __init__(self) -> None:
-        self._single = np.full(1, -1, np.int64)
+        self.single = np.full(1, -1, np.int64)
+        """The leg on each socket that is one leg's own, -1 on others and beyond."""
         self._shared: dict[int, tuple[NDArray[np.uint64], NDArray[np.int64]]] = {}
+        self.sources = np.zeros(0, np.uint64)
+        """Those of the legs on each shared socket, in order, one socket's after the other's."""
+        self.source_rows = np.zeros(0, np.int64)
+        self.bounds = np.zeros((1, 2), np.int64)
+        """Where each socket's begin and end among `sources`."""
 
     def build(self, legs: Legs, shared: set[int], sockets: int) -> None:
         """Set up anew after membership changed. `shared`: shared sockets; `sockets`: the highest index + 1."""
-        self._single = np.full(sockets + 1, -1, np.int64)
+        self.single = np.full(sockets + 1, -1, np.int64)
         rows = np.flatnonzero(legs.live[: legs.n])
         on = legs.socket[rows]
         alone = ~np.isin(on, list(shared))
-        self._single[on[alone]] = rows[alone]
+        self.single[on[alone]] = rows[alone]
         self._shared = {}
         for socket in shared:
             mine = rows[on == socket]
             order = np.argsort(legs.source[mine])
             self._shared[socket] = (legs.source[mine][order], mine[order])
+        self.bounds = np.zeros((sockets + 1, 2), np.int64)
+        first = 0
+        for socket, (keys, _) in self._shared.items():
+            if socket <= sockets:
+                self.bounds[socket] = first, first + len(keys)
+            first += len(keys)
+        nothing = np.zeros(0, np.uint64), np.zeros(0, np.int64)
+        parts = [nothing, *self._shared.values()]
+        self.sources = np.concatenate([keys for keys, _ in parts])
+        self.source_rows = np.concatenate([rows for _, rows in parts])
 
     def rows(self, socket: NDArray[np.int32], source: NDArray[np.uint64]) -> NDArray[np.int64]:
         """(n,) int64: the leg of each datagram, -1 if its source on a shared socket is nobody's, or its socket."""
         # A socket may be lent that has no leg yet, or no more: those beyond the table are clipped to its last -1.
-        row: NDArray[np.int64] = self._single.take(socket, mode="clip")
+        row: NDArray[np.int64] = self.single.take(socket, mode="clip")
         for index, (keys, legs) in self._shared.items():
             mine = socket == index
             everything = bool(mine.all())

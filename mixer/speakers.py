@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mixer.dsp.speech import ActiveSpeaker
 from mixer.formats.base import FormatTable
@@ -25,11 +26,22 @@ class Speakers:
     def update(self, tick: int) -> None:
         """Judge this tick's frames, before gains are applied."""
         for table in self._tables.values():
-            for local in table.measure().tolist():
-                call_id = self._legs.call_ids[int(table.leg_rows[local])]
-                speaks = bool(table.speech.speaking[local])
-                (self._speaking.add if speaks else self._speaking.discard)(call_id)
-                self._report(SpeechChanged(call_id, speaks))
+            self._tell_changed(table, table.measure())
+        self._tell_levels_at_times(tick)
+
+    def tell(self, tick: int, table: FormatTable, changed: NDArray[np.int64]) -> None:
+        """The same where there is only this table, judged already: `changed` rows began or ceased to speak."""
+        self._tell_changed(table, changed)
+        self._tell_levels_at_times(tick)
+
+    def _tell_changed(self, table: FormatTable, changed: NDArray[np.int64]) -> None:
+        for local in changed.tolist():
+            call_id = self._legs.call_ids[int(table.leg_rows[local])]
+            speaks = bool(table.speech.speaking[local])
+            (self._speaking.add if speaks else self._speaking.discard)(call_id)
+            self._report(SpeechChanged(call_id, speaks))
+
+    def _tell_levels_at_times(self, tick: int) -> None:
         if tick % LEVEL_TICKS == 0 and self._speaking:
             self._tell_levels(tick)
 

@@ -14,11 +14,10 @@ from mixer.clips import NOTHING, Clips
 from mixer.dsp.mix import RateMix
 from mixer.formats.base import FormatTable
 from mixer.formats.g711 import G711Table
-from mixer.formats.g722 import G722Table
-from mixer.formats.l16 import L16Table
-from mixer.formats.opus import OpusTable
+from mixer.formats.making import make_table
 from mixer.intake import Intake
 from mixer.legs import Demux, Legs
+from mixer.plain import PlainTick
 from mixer.protocol import (
     AddLeg,
     LegLost,
@@ -46,12 +45,6 @@ TICK_NS: Final = 20_000_000
 LOST_NS: Final = 5_000_000_000
 WATCH_TICKS: Final = 25
 SECOND_TICKS: Final = 50
-FIRST_ROWS: Final = 16
-"""Rows a table starts with; it doubles when full."""
-
-
-class UnknownCodecError(Exception):
-    """A leg's codec or rate is none this mixer has."""
 
 
 class Mixer:
@@ -80,6 +73,7 @@ class Mixer:
         self._out = Outgoing(0)
         self._sent = np.zeros(0, np.int64)
         self._dirty = True
+        self._plain: PlainTick | None = None
 
     # ---- membership, between ticks
 
@@ -100,8 +94,7 @@ class Mixer:
     def _table_for(self, form: MediaFormat) -> int:
         key = (form.codec, form.sample_rate)
         if key not in self._formats:
-            table = self._make_table(form)
-            table.enhance(self.config.auto_gain, self.config.noise_suppression)
+            table = make_table(form, self.clips, self.config)
             number = self._next_table
             self._next_table += 1
             self.tables[number], self._formats[key] = table, number
@@ -110,18 +103,6 @@ class Mixer:
 
     def _use_rates(self) -> None:
         self.mix.use({table.sample_rate for table in self.tables.values()})
-
-    def _make_table(self, form: MediaFormat) -> FormatTable:
-        match form.codec, form.sample_rate:
-            case (("pcmu" | "pcma"), 8000):
-                return G711Table(FIRST_ROWS, self.clips, form.codec == "pcmu")
-            case "g722", 16000:
-                return G722Table(FIRST_ROWS, self.clips)
-            case "opus", 48000:
-                return OpusTable(FIRST_ROWS, self.clips, self.config)
-            case "l16", 8000 | 16000 | 24000 | 48000:
-                return L16Table(FIRST_ROWS, self.clips, form.sample_rate)
-        raise UnknownCodecError(f"{form.codec} at {form.sample_rate} Hz")
 
     def remove(self, call_id: str, bye: bool) -> int:
         """Free a call's rows; returns its row, whose outgoing columns stay readable until the next `add`."""
@@ -221,6 +202,18 @@ class Mixer:
         self._out.destination[:n] = legs.source[:n]
         self.transport.route(self._out, rows, legs.socket[rows])
         self._sent = rows
+        self.intake.make_room(self._batch.capacity)
+        self._plain = self._plain_tick()
+
+    def _plain_tick(self) -> PlainTick | None:
+        """How plain ticks are done at once, if this conference may have any."""
+        table = next(iter(self.tables.values()), None)
+        if kernels.loops is None or len(self.tables) != 1 or not isinstance(table, G711Table):
+            return None
+        if table.auto_gain is not None or table.denoising is not None or self.legs.level_extension.any():
+            return None
+        headers, out = self.intake.headers, self._out
+        return PlainTick(self.legs, self.demux, table, self.mix, self._batch, headers, out, self._sent)
 
     # ---- the tick
 
@@ -230,8 +223,32 @@ class Mixer:
             self._settle()
         number = self.times.ticks
         self.transport.receive(self._batch, now_ns, len(self.legs))
-        if self._batch.n:
+        if self._batch.n and not self._take_plain(now_ns):
             self.intake.take(self._batch, now_ns, number)
+        if not self._sound_plain(number):
+            self._sound(number, now_ns)
+        self.packets_out += self.transport.send()
+        self._look_after(number, now_ns, unix_ns)
+
+    def _take_plain(self, now_ns: int) -> bool:
+        n = self._batch.n
+        if self._plain is None or not self._plain.take(n, now_ns):
+            return False
+        self.intake.packets += n
+        return True
+
+    def _sound_plain(self, number: int) -> bool:
+        if self._plain is None or self._dirty or self.sounds.active or self.recording is not None:
+            return False
+        changed = self._plain.sound()
+        if changed is None:
+            return False
+        (table,) = self.tables.values()
+        self.speakers.tell(number, table, changed)
+        return True
+
+    def _sound(self, number: int, now_ns: int) -> None:
+        """From what waits to packets ready to be sent, step by step."""
         for table in self.tables.values():
             table.pop()
         self.speakers.update(number)
@@ -244,8 +261,7 @@ class Mixer:
         if self._dirty:  # an address was learnt in this tick: its first packet goes out with the others
             self._settle()
         self._tell_ended()
-        self._send()
-        self._look_after(number, now_ns, unix_ns)
+        self._write()
 
     def _mix(self) -> None:
         self.mix.clear()
@@ -276,7 +292,8 @@ class Mixer:
                 self._report(ProgramEnded(self.legs.call_ids[int(table.leg_rows[local])], self.clips.id_of(number)))
             table.ended.clear()
 
-    def _send(self) -> None:
+    def _write(self) -> None:
+        """Headers of this tick's packets, and where the streams stand after them."""
         legs, n, out, rows = self.legs, self.legs.n, self._out, self._sent
         write(
             out.header[:n],
@@ -286,7 +303,6 @@ class Mixer:
             legs.out_timestamp[:n],
             legs.out_ssrc[:n],
         )
-        self.packets_out += self.transport.send()
         loops = kernels.loops
         if loops is not None:
             streams = legs.out_timestamp, legs.out_step, legs.out_sequence, legs.out_marker

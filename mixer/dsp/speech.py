@@ -4,7 +4,7 @@ A leg speaks when it is clearly above its own noise floor for three ticks, and c
 somewhat lower mark for half a second: a click is no speech and a breath no end of it. Levels are dBov (see `levels`).
 """
 
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,7 +29,7 @@ FLOOR_RISE_DB: Final = 0.04
 class SpeechDetector:
     """Columns by row."""
 
-    COLUMNS: Final = ("speaking", "level_dbov", "_floor", "_above", "_below", "_changed")
+    COLUMNS: Final = ("speaking", "level_dbov", "_floor", "_above", "_below", "changed")
 
     def __init__(self, capacity: int) -> None:
         self.speaking = np.zeros(capacity, bool)
@@ -38,7 +38,7 @@ class SpeechDetector:
         self._floor = np.full(capacity, SILENCE_DBOV, np.float32)
         self._above = np.zeros(capacity, np.int32)
         self._below = np.zeros(capacity, np.int32)
-        self._changed = np.zeros(capacity, np.int64)
+        self.changed = np.zeros(capacity, np.int64)
 
     def grow(self, capacity: int) -> None:
         """Make room for more legs."""
@@ -52,6 +52,10 @@ class SpeechDetector:
         self._floor[row] = HIGHEST_FLOOR_DBOV  # falls to what there is at once, rises slowly
         self._above[row] = self._below[row] = 0
 
+    def columns(self) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any], NDArray[Any], NDArray[Any], NDArray[Any]]:
+        """What compiled loops judge by, in the order they take it."""
+        return self.level_dbov, self._floor, self._above, self._below, self.speaking, self.changed
+
     def measure(
         self, n: int, frames: NDArray[np.float32], says: NDArray[np.bool_], gain: NDArray[np.float32]
     ) -> NDArray[np.int64]:
@@ -62,8 +66,7 @@ class SpeechDetector:
         level = self.level_dbov
         loops = kernels.loops
         if loops is not None:
-            columns = level, self._floor, self._above, self._below, self.speaking, self._changed
-            return self._changed[: loops.measure(n, frames, says, gain, *columns)]
+            return self.changed[: loops.measure(n, frames, says, gain, *self.columns())]
         rows = np.flatnonzero(says[:n])
         level[:n] = SILENCE_DBOV
         if len(rows) == n:

@@ -220,9 +220,14 @@ class FormatTable(ABC):
     def encode(self, total: NDArray[np.float32], out: Outgoing) -> None:
         """Give every leg the payload of what it hears, `total` (samples,) being everybody's sum at this rate."""
 
+    @property
+    def next_turn(self) -> int:
+        """Where in the history the frames of the tick will be that begins next."""
+        return (self._turn + 1) % HISTORY_FRAMES
+
     def begin_tick(self) -> None:
         """Turn the history; `frames` is a fresh row of it, holding old sound until `pop` writes."""
-        self._turn = (self._turn + 1) % HISTORY_FRAMES
+        self._turn = self.next_turn
         self.frames = self.history[self._turn]
 
     def add_to(self, total: NDArray[np.float32]) -> int:

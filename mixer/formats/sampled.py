@@ -34,7 +34,7 @@ class SampledTable(FormatTable):
     COLUMNS: ClassVar[tuple[str, ...]] = (*FormatTable.COLUMNS, "_whole", "_have", "_period", "_made")
     silence: int
     """The byte that decodes to silence when repeated."""
-    _silence_sounds = False
+    silence_sounds = False
     """Silence decodes to a small constant, as in A-law, not to zero."""
 
     def __init__(self, capacity: int, clips: Clips, sample_rate: int, clock_rate: int, bytes_per_unit: int) -> None:
@@ -201,7 +201,7 @@ class SampledTable(FormatTable):
     def _mark_silent(self, n: int, payload: NDArray[np.uint8]) -> None:
         """Set `contributes`; the frames of those who sent nothing but silence are made zero."""
         says = np.any(payload != self.silence, axis=1, out=self.contributes[:n])
-        if self._silence_sounds and not says.all():
+        if self.silence_sounds and not says.all():
             self.frames[:n][~says] = 0
 
     def _silent(self, asked: Rows) -> Flags:
@@ -249,6 +249,7 @@ class SampledTable(FormatTable):
             frames = self.frames[mending]
             join(self._past(mending), self._made[mending], self._period[mending], self.sample_rate, frames)
             self.frames[mending] = frames
+            self.contributes[mending] |= frames.any(axis=1)  # silence that came is faded over to
             self._whole[mending] = False
         self._made[rows] = 0
 

@@ -13,7 +13,7 @@ from mixer.kernels import cache
 
 
 class Loops:
-    """The compiled functions of `arriving`, `sounding` and `leaving`."""
+    """The compiled functions of `arriving`, `sounding`, `leaving` and `plain`."""
 
     finish: Callable[..., None]
     parse: Callable[..., bool]
@@ -34,6 +34,8 @@ class Loops:
     advance: Callable[..., None]
     own_rows: Callable[..., int]
     point: Callable[..., None]
+    take_plain: Callable[..., bool]
+    sound_plain: Callable[..., int]
 
     def __init__(self, functions: dict[str, Callable[..., Any]]) -> None:
         for name, function in functions.items():

@@ -15,10 +15,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Final
 
-from mixer.kernels.registry import LOOPS
-
 _HERE: Final = Path(__file__).parent
-_MODULES: Final = ("arriving", "sounding", "leaving")
+_MODULES: Final = ("arriving", "sounding", "leaving", "plain")
 _CONSTANTS: Final = ("dsp/limiter.py", "dsp/speech.py")
 """Files whose constants are compiled in; numba itself looks at a function's own file only."""
 
@@ -44,7 +42,14 @@ def functions() -> dict[str, Callable[..., Any]]:
     numba.config.CACHE_DIR = str(directory())  # type: ignore[attr-defined, unused-ignore]
     for name in _MODULES:
         importlib.import_module(f"mixer.kernels.{name}")
-    return {name: numba.njit(loop.signature, cache=True)(loop.function) for name, loop in LOOPS.items()}
+    loops = importlib.import_module("mixer.kernels.registry").LOOPS
+    return {name: _compiled(numba, loop) for name, loop in loops.items()}
+
+
+def _compiled(numba: Any, loop: Any) -> Callable[..., Any]:
+    types = loop.types if isinstance(loop.types, str) else tuple(numba.typeof(each) for each in loop.types())
+    function: Callable[..., Any] = numba.njit(types, cache=True)(loop.function)
+    return function
 
 
 def compile_all() -> None:
@@ -57,7 +62,7 @@ def compile_all() -> None:
 
 def _stamp() -> str:
     """What compiled code depends on. Raises PackageNotFoundError without numba."""
-    files = [*(_HERE / f"{name}.py" for name in _MODULES), *(_HERE.parent / name for name in _CONSTANTS)]
+    files = [*sorted(_HERE.glob("*.py")), *(_HERE.parent / name for name in _CONSTANTS)]
     states = [f"{file.name} {file.stat().st_mtime_ns} {file.stat().st_size}" for file in files]
     words = [sys.version, version("numba"), version("llvmlite"), _processor(), *states]
     return hashlib.sha256("\n".join(words).encode()).hexdigest()

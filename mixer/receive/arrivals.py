@@ -8,7 +8,7 @@ a few seconds: the extremes of the last two exactly, the histogram of jitter by 
 is decided in `playout`.
 """
 
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,7 +50,7 @@ class Arrivals:
         self._worst_ns = np.zeros(capacity, np.int64)
         self._lags = np.zeros((BINS, capacity), np.float32)  # most legs are in the same few bins: those stay in caches
         self._rows = np.arange(capacity)
-        self._weight = np.float32(1.0)
+        self.weight = np.float32(1.0)
 
     def grow(self, capacity: int) -> None:
         """Make room; rows keep their values."""
@@ -74,16 +74,19 @@ class Arrivals:
         self._margin_now[row] = self._margin_before[row] = NOTHING_NS
         self.longest_ns[row] = self._longest_now[row] = self._longest_before[row] = -NOTHING_NS
 
+    def columns(
+        self,
+    ) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any], NDArray[Any], NDArray[Any], NDArray[Any], NDArray[Any]]:
+        """What compiled loops note in, in the order they take it."""
+        now = self._least_now, self._margin_now, self._longest_now
+        return (self._worst_ns, *now, self.longest_ns, self._lags, self.wait_ns)
+
     def note(self, rows: Rows, wait_ns: Times, margin_ns: Times | None = None) -> None:
         """Packets came: `rows` (n,), their waits, and margins if these are less. A leg's latest counts as jitter."""
         loops = kernels.loops
         if loops is not None:
             margin_ns = wait_ns if margin_ns is None else margin_ns
-            now = self._least_now, self._margin_now, self._longest_now
-            sizes = NOTHING_NS, BIN_NS, self._weight
-            loops.note(
-                rows, wait_ns, margin_ns, *sizes, self._worst_ns, *now, self.longest_ns, self._lags, self.wait_ns
-            )
+            loops.note(rows, wait_ns, margin_ns, NOTHING_NS, BIN_NS, self.weight, *self.columns())
             return
         np.maximum.at(self._longest_now, rows, wait_ns)
         worst = self._worst_ns
@@ -97,7 +100,7 @@ class Arrivals:
             np.minimum.at(self._margin_now, rows, margin_ns)
         came = worst < NOTHING_NS
         late = np.minimum(np.maximum(self.longest_ns - worst, 0) // BIN_NS, BINS - 1)
-        self._lags.reshape(-1)[late * len(worst) + self._rows] += came * self._weight
+        self._lags.reshape(-1)[late * len(worst) + self._rows] += came * self.weight
         np.add(self.wait_ns, (worst - self.wait_ns) * _SMOOTHING, out=self.wait_ns, where=came)
 
     def shift(self, rows: Rows, by_ns: Times | int) -> None:
@@ -147,10 +150,10 @@ class Arrivals:
             before[came, 1:] = before[came, :-1]
             before[came, 0] = now[came]
             now[:n] = nothing
-        self._weight /= np.float32(KEPT)
-        if self._weight > _HEAVY:
-            self._lags /= self._weight
-            self._weight = np.float32(1.0)
+        self.weight /= np.float32(KEPT)
+        if self.weight > _HEAVY:
+            self._lags /= self.weight
+            self.weight = np.float32(1.0)
 
 
 def _columns(by_ns: Times | int) -> Times | int:

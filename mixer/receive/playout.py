@@ -71,8 +71,7 @@ class Playout:
         self.cut: list[int] = []
         """Rows that were moved ahead in sound, for the table to take out."""
         self.started = np.zeros(capacity, bool)
-        self.play = np.zeros(capacity, np.int64)
-        self.play_ts = np.zeros(capacity, np.uint32)
+        self.play, self.play_ts = np.zeros(capacity, np.int64), np.zeros(capacity, np.uint32)
         """Timestamp at which slot `play` begins."""
         self.phase = np.zeros(capacity, np.int64)
         self.missed = np.full(capacity, NEVER, np.int32)
@@ -89,8 +88,7 @@ class Playout:
         """Windows since then."""
         self.spread = np.zeros(capacity, np.int64)
         """How different that is from packet to packet; 0 for packets of whole ticks."""
-        self.least_ns = np.zeros(capacity, np.int64)
-        self.aim_ns = np.zeros(capacity, np.int64)
+        self.least_ns, self.aim_ns = np.zeros(capacity, np.int64), np.zeros(capacity, np.int64)
         """`least_ns`, or a tick more while `ahead` windows last."""
         self.ahead = np.zeros(capacity, np.int32)
         self.max_ns = np.zeros(capacity, np.int64)
@@ -140,6 +138,11 @@ class Playout:
 
     # ---- packets come
 
+    def begin_batch(self) -> None:
+        """Packets came together, later than the last ones did."""
+        self._batches += 1
+        self.rewound.clear()
+
     def place(self, rows: Rows, timestamp: NDArray[np.uint32], age_ns: NDArray[np.int64]) -> tuple[Rows, Rows]:
         """Slots and offsets for a batch of packets, in order of arrival.
 
@@ -147,8 +150,7 @@ class Playout:
         Returns `slot` (n,) int64, -1 for what is dropped (counted as late), and `offset` (n,) int64, timestamp units
         into that slot.
         """
-        self._batches += 1
-        self.rewound.clear()
+        self.begin_batch()
         placed = place_plain(self, rows, timestamp, age_ns)
         if placed is not None:
             if self._straying:
@@ -266,9 +268,8 @@ class Playout:
         is heard: those are moved by whole ticks at once.
         """
         action = self.started[:n] * np.int8(Action.PLAY)
-        stalled = self.started[:n] & (self.stall[:n] > 0)
-        if stalled.any():
-            rows = np.flatnonzero(stalled)
+        rows = np.flatnonzero(self.started[:n] & (self.stall[:n] > 0))
+        if len(rows):
             action[rows] = Action.EXPAND
             self.stall[rows] -= 1
             self.arrivals.shift(rows, TICK_NS)
@@ -297,9 +298,8 @@ class Playout:
         """
         self.corrections.done(row, units, soft)
         if units != 0:
-            rows, moved = np.array([row]), np.array([units])
-            self._count(rows, moved)
-            self.move(rows, moved)
+            self._count(np.array([row]), np.array([units]))
+            self.move(np.array([row]), np.array([units]))
 
     def _count(self, rows: Rows, units: Rows) -> None:
         self.dropped[rows] += np.maximum(units, 0)

@@ -8,7 +8,7 @@ for them.
 """
 
 from enum import IntEnum
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -75,6 +75,25 @@ class Headers:
         self._halves = self._head.view(">u2")
         self._words = self._head.view(">u4")
 
+    def columns(
+        self,
+    ) -> tuple[
+        NDArray[Any],
+        NDArray[Any],
+        NDArray[Any],
+        NDArray[Any],
+        NDArray[Any],
+        NDArray[Any],
+        NDArray[Any],
+        NDArray[Any],
+        NDArray[Any],
+        NDArray[Any],
+        NDArray[Any],
+    ]:
+        """What compiled loops fill in, in the order they take it."""
+        kinds = self.ok, self.is_rtcp, self.reason, self.payload_type, self.marker
+        return (self._head, *kinds, self.sequence, self.timestamp, self.ssrc, self.offset, self.payload_length)
+
 
 def parse(data: NDArray[np.uint8], length: NDArray[np.int32], n: int, out: Headers) -> None:
     """Read the headers of the first `n` datagrams into the first `n` rows of `out`.
@@ -85,8 +104,7 @@ def parse(data: NDArray[np.uint8], length: NDArray[np.int32], n: int, out: Heade
     """
     loops = kernels.loops
     if loops is not None:
-        fields = out.payload_type, out.marker, out.sequence, out.timestamp, out.ssrc, out.offset, out.payload_length
-        if not loops.parse(data, length, n, out._head, out.ok, out.is_rtcp, out.reason, *fields):
+        if not loops.parse(data, length, n, *out.columns()):
             _parse_odd(data, length, np.flatnonzero(~out.ok[:n]), out)
         return
     head = out._head[:n]

@@ -11,7 +11,7 @@ packet in the same batch, the highest sequence may be off by the reordering, at 
 has caught up. Jitter is exact.
 """
 
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -68,6 +68,15 @@ class Reception:
         for name in self._COLUMNS:
             getattr(self, name)[rows] = 0
 
+    def columns(
+        self,
+    ) -> tuple[
+        NDArray[Any], NDArray[Any], NDArray[Any], NDArray[Any], NDArray[Any], NDArray[Any], NDArray[Any], NDArray[Any]
+    ]:
+        """What compiled loops count in, in the order they take it."""
+        counts = self.started, self.received, self.jitter, self._first, self._highest, self._leapt
+        return (*counts, self._timestamp, self._arrival_ns)
+
     def move(self, row_from: int, row_to: int) -> None:
         """Put one row's figures in another's place and leave it empty."""
         if row_from == row_to:
@@ -96,8 +105,7 @@ class Reception:
             return
         loops = kernels.loops
         if loops is not None:
-            columns = self.started, self.received, self.jitter, self._first, self._highest, self._leapt
-            loops.count(rows, sequence, timestamp, arrival_ns, clock_rate, *columns, self._timestamp, self._arrival_ns)
+            loops.count(rows, sequence, timestamp, arrival_ns, clock_rate, *self.columns())
             return
         low16, stamp, arrival, rate = sequence.astype(np.int64), timestamp, arrival_ns, clock_rate.astype(np.float64)
         if n == 1 or np.bincount(rows).max() == 1:
