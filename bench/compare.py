@@ -41,7 +41,7 @@ SAME: Final = Coding(JANUS_COMPLEXITY, PARLEY_BITRATE)
 SAME_SETTINGS: Final = (("PARLEY_MIXER_OPUS_COMPLEXITY", str(JANUS_COMPLEXITY)),)
 
 
-def _coding(complexity: int) -> str:
+def _coding(complexity: str) -> str:
     return f"low delay, complexity {complexity}, {PARLEY_BITRATE // 1000} kbit/s"
 
 
@@ -61,8 +61,9 @@ class Pair:
         """What each side encodes: Parley, Janus."""
         if self.row.codec != "opus":
             return ("G.711", "G.711")
-        complexity = dict(self.row.settings).get("PARLEY_MIXER_OPUS_COMPLEXITY", _DEFAULTS["opus_complexity"])
-        return _coding(int(complexity)), self.coding.describe()
+        by_itself = "5 with up to 8 streams, else 0"
+        complexity = dict(self.row.settings).get("PARLEY_MIXER_OPUS_COMPLEXITY", by_itself)
+        return _coding(complexity), self.coding.describe()
 
 
 PAIRS: Final = (

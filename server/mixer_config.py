@@ -12,7 +12,7 @@ def mixer_config(settings: Settings, name: str) -> MixerConfig:
     return MixerConfig(
         name=name,
         opus_bitrate=settings.mixer_opus_bitrate,
-        opus_complexity=settings.mixer_opus_complexity,
+        opus_complexity=None if settings.mixer_opus_complexity == "auto" else settings.mixer_opus_complexity,
         share_encodes=settings.mixer_share_encodes,
         skip_silent=settings.mixer_skip_silent,
         loudest=settings.mixer_loudest,

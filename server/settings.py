@@ -94,7 +94,9 @@ class Settings(BaseSettings):
         60, ge=0, le=86_400, description="Hang up a call after so long without RTP and RTCP; 0: never."
     )
     mixer_opus_bitrate: int = Field(64_000, ge=6_000, le=510_000, description="Bits a second of Opus sent, a stream.")
-    mixer_opus_complexity: int = Field(0, ge=0, le=10, description="Work that Opus encoding may take, 0 to 10.")
+    mixer_opus_complexity: Annotated[int, Field(ge=0, le=10)] | Literal["auto"] = Field(
+        "auto", description="Work that Opus encoding may take, 0 to 10; auto: 5 where few streams are encoded, else 0."
+    )
     mixer_share_encodes: bool = Field(True, description="Send the same packets to all who hear the same in Opus.")
     mixer_skip_silent: bool = Field(True, description="Leave Opus undecoded that nobody hears, or that says nothing.")
     mixer_loudest: Annotated[int, AfterValidator(values.loudest)] = Field(

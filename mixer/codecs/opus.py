@@ -154,7 +154,7 @@ class Encoder:
         self._samples = sample_rate // 50
         self._state = FFI.gc(state, LIBOPUS.opus_encoder_destroy)
         self._set(_SET_BITRATE, bitrate)
-        self._set(_SET_COMPLEXITY, complexity)
+        self.set_complexity(complexity)
         self._set(_SET_INBAND_FEC, int(loss_percent > 0))
         self._set(_SET_PACKET_LOSS_PERC, loss_percent)
 
@@ -181,6 +181,10 @@ class Encoder:
             raise ValueError(f"an encoder at {self.sample_rate} Hz can't go on for one at {other.sample_rate} Hz")
         FFI.memmove(self._bytes(), other._bytes(), _ENCODER_BYTES)
         self.application = other.application
+
+    def set_complexity(self, complexity: int) -> None:
+        """Put this much work into the frames to come, 0 to 10; the stream goes on."""
+        self._set(_SET_COMPLEXITY, complexity)
 
     def reset(self) -> None:
         """Start a new stream with the same settings."""

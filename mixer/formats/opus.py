@@ -13,6 +13,7 @@ from mixer.formats.base import HISTORY_FRAMES, Flags, FormatTable, Rows
 from mixer.formats.loudest import Loudest
 from mixer.formats.opus_clips import ClipPackets
 from mixer.formats.opus_decoding import CONCEAL_TICKS, SLOT_SAMPLES, TICK_SAMPLES, OpusDecoding
+from mixer.formats.opus_effort import Effort
 from mixer.formats.opus_encoding import MIX, OWN, SILENCE, OpusEncoding
 from mixer.formats.opus_profiles import plain
 from mixer.formats.picked import Picked
@@ -47,8 +48,9 @@ class OpusTable(FormatTable):
         playout = Playout(capacity, SLOT_SAMPLES, 2, HORIZON, self.ring, 1)
         super().__init__(capacity, clips, 48000, TICK_SAMPLES, playout)
         self.decoding = OpusDecoding(capacity, self.ring, self.playout)
-        profile = plain(config.opus_bitrate, config.opus_complexity)
-        self.encoding = OpusEncoding(capacity, profile)
+        effort = Effort(config.opus_complexity)
+        profile = plain(config.opus_bitrate, effort.complexity)
+        self.encoding = OpusEncoding(capacity, profile, effort)
         self.clip_packets = ClipPackets(clips, profile)
         self.loudest = Loudest(capacity, config.loudest)
         self.hang = np.zeros(capacity, np.int32)

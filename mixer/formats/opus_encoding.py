@@ -7,6 +7,7 @@ been given the same PCM for HANGOVER_TICKS: then their states are as good as the
 decided in `opus_turning`.
 """
 
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 
 from mixer.codecs import opus
 from mixer.columns import grown
+from mixer.formats.opus_effort import Effort
 from mixer.formats.opus_profiles import PROTECTED, Profile
 from mixer.formats.opus_turning import Turning
 
@@ -29,8 +31,9 @@ HANGOVER_TICKS: Final = 10
 class OpusEncoding:
     """Encoders and payloads. `payload` (capacity, 1276) uint8, `length` (capacity,) int32: own streams, by row."""
 
-    def __init__(self, capacity: int, plain: Profile, protected: Profile = PROTECTED) -> None:
-        self._profiles = (plain, protected)
+    def __init__(self, capacity: int, plain: Profile, effort: Effort, protected: Profile = PROTECTED) -> None:
+        self._effort = effort
+        self._profiles = (replace(plain, complexity=effort.complexity), protected)
         self._shared = [self._profiles[which == MIX_PROTECTED].encoder() for which in SHARED]
         self._shared_payload = np.zeros((len(SHARED), opus.MAX_PAYLOAD_BYTES), np.uint8)
         self._shared_length = np.zeros(len(SHARED), np.int32)
@@ -98,9 +101,21 @@ class OpusEncoding:
                 pcm = self._quiet[0] if which == SILENCE else shared_pcm[0]
                 payload = self._shared_payload[which]
                 self._shared_length[which] = self._shared[which].encode(pcm, int(payload.ctypes.data))
-        for row in np.flatnonzero((stream == OWN) & live).tolist():
+        alone = np.flatnonzero((stream == OWN) & live)
+        for row in alone.tolist():
             self._encode_own(row, self._hears(row, wants, shared_pcm[0], heard))
+        if self._effort.note(len(alone)):
+            self._change_effort()
         return self._addresses(goal, live)
+
+    def _change_effort(self) -> None:
+        """All plain encoders change in the same moment, so that those in the same state stay so."""
+        plain, protected = self._profiles
+        self._profiles = (replace(plain, complexity=self._effort.complexity), protected)
+        self.turning.use(self._profiles)
+        for encoder in [*self._shared, *self._own, *self.turning.encoders()]:
+            if encoder is not None and encoder.application == plain.application:
+                encoder.set_complexity(self._effort.complexity)
 
     def _hears(
         self, row: int, wants: NDArray[np.int8], shared: NDArray[np.int16], heard: dict[int, NDArray[np.int16]]

@@ -1,7 +1,7 @@
 """How streams of Opus are encoded: for most links, and for those that lose packets.
 
-CELT alone at 64 kbit/s and the least complexity sounds as good as the hybrid mode does at half the rate and with five
-times the work, and hears 4 ms less far ahead; but it has no in-band FEC. Far ends that lose packets are sent the hybrid
+CELT alone at 64 kbit/s sounds as good as the hybrid mode does at half the rate and with several times the work, and
+hears 4 ms less far ahead; but it has no in-band FEC. Far ends that lose packets are sent the hybrid
 mode, in which each packet holds a coarse copy of the frame before it; in fewer bits than before, as the link may be
 losing packets because it is full. Who is one of them is decided elsewhere.
 """

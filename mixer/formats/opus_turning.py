@@ -8,6 +8,7 @@ Legs on the shared mix change together, without a step for each; those on stream
 each is encoded twice meanwhile.
 """
 
+from collections.abc import Iterable
 from typing import Final
 
 import numpy as np
@@ -48,6 +49,14 @@ class Turning:
         """Make room for more legs."""
         for name in self._COLUMNS:
             setattr(self, name, grown(getattr(self, name), capacity))
+
+    def use(self, profiles: tuple[Profile, Profile]) -> None:
+        """Make encoders by these from now on."""
+        self._profiles = profiles
+
+    def encoders(self) -> Iterable[opus.Encoder]:
+        """Those that have not taken over yet."""
+        return self._next.values()
 
     def reset(self, row: int) -> None:
         """The leg is new, or gone."""

@@ -18,7 +18,8 @@ class MixerConfig:
     name: str
     """For its process title and log lines: the conference id, or `lobby`."""
     opus_bitrate: int = 64_000
-    opus_complexity: int = 0
+    opus_complexity: int | None = None
+    """How much work goes into a stream, 0 to 10; None: 5 where few are encoded, else 0."""
     skip_silent: bool = True
     """Opus legs that are muted are not decoded, nor in larger conferences those that say they are silent."""
     skip_silent_above: int = 8

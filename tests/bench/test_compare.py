@@ -31,7 +31,7 @@ def test_who_keeps_no_pace_for_another_reason_is_not_measured(kept: float, core:
 
 def test_each_pair_says_how_both_sides_encode() -> None:
     codings = {pair.name: pair.codings() for pair in PAIRS}
-    ours = "low delay, complexity 0, 64 kbit/s"
+    ours = "low delay, complexity 5 with up to 8 streams, else 0, 64 kbit/s"
     assert codings["janus-pcmu-all-200"] == ("G.711", "G.711")
     assert codings["janus-opus-all-50"] == (ours, "VoIP, complexity default (4), libopus' choice")
     assert codings["janus-opus-all-50-alike"] == (ours, "VoIP, complexity 1, 64 kbit/s")

@@ -33,7 +33,7 @@ def test_opus_that_loses_packets_comes_through_well(loss: float) -> None:
     assert opus_quality(Network(loss)) >= OPUS_LEAST[loss]
 
 
-@pytest.mark.parametrize(("complexity", "least"), [(None, 3.65), (5, OPUS_LEAST[0.0])])
+@pytest.mark.parametrize(("complexity", "least"), [(None, OPUS_LEAST[0.0]), (0, 3.65)])
 def test_opus_that_loses_nothing_is_spoilt_only_by_the_second_encoding(complexity: int | None, least: float) -> None:
     assert opus_quality(Network(), complexity) >= least
 

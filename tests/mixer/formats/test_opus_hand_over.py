@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from mixer.formats.opus_effort import Effort
 from mixer.formats.opus_encoding import HANGOVER_TICKS, MIX, OWN, OpusEncoding
 from mixer.formats.opus_profiles import plain
 from mixer.protocol import MixerConfig
@@ -39,7 +40,7 @@ class Two:
     """Two legs that hear the same, of which the first may want a stream of its own."""
 
     def __init__(self) -> None:
-        self.encoding = OpusEncoding(2, plain(64_000, 0))
+        self.encoding = OpusEncoding(2, plain(64_000, 0), Effort(0))
         for row in range(2):
             self.encoding.open(row, hears=True)
 
