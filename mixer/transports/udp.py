@@ -61,17 +61,23 @@ class _Receiver:
         self.messages["control"] = np.uint64(self.control.ctypes.data) + index * np.uint64(CONTROL.itemsize)
         self.pointer = ffi.cast("char *", self.messages.ctypes.data)
         self._key = self.address["key"]
-        self._bytes, self._flags = self.messages["bytes"], self.messages["flags"]
+        self.bytes, self._flags = self.messages["bytes"], self.messages["flags"]
         self._control_bytes, self._type = self.messages["control_bytes"], self.control["type"]
         self._seconds, self._nanoseconds = self.control["seconds"], self.control["nanoseconds"]
+        self._name_bytes = self.messages["name_bytes"]
+        self._arm(n)
 
-    def arm(self, first: int, last: int) -> None:
-        """Lengths are written over by the kernel and must be set before every call."""
-        self.messages["name_bytes"][first:last] = 16
-        self.messages["control_bytes"][first:last] = CONTROL.itemsize
+    def _arm(self, n: int) -> None:
+        """The kernel writes over the lengths of messages it fills: they must be set before it does so again."""
+        self._name_bytes[:n] = 16
+        self._control_bytes[:n] = CONTROL.itemsize
 
     def finish(self, now_ns: int) -> None:
         """Copy what the kernel wrote into the batch's columns."""
+        self._read(now_ns)
+        self._arm(self.batch.n)  # and no more: in a small conference all of them would be a hundred times as many
+
+    def _read(self, now_ns: int) -> None:
         batch, n = self.batch, self.batch.n
         wall_ns = clock.monotonic_ns() - clock.realtime_ns()
         loops = kernels.loops
@@ -79,7 +85,7 @@ class _Receiver:
             stamps = self._control_bytes, self._type, self._seconds, self._nanoseconds
             sizes = CONTROL.itemsize, SCM_TIMESTAMPNS, socket.MSG_TRUNC, DATAGRAM_BYTES + 1
             columns = batch.source, batch.length, batch.arrival_ns
-            loops.finish(n, self._key, self._bytes, self._flags, *stamps, *sizes, wall_ns, now_ns, *columns)
+            loops.finish(n, self._key, self.bytes, self._flags, *stamps, *sizes, wall_ns, now_ns, *columns)
             return
         batch.source[:n] = self.address["key"][:n]
         batch.length[:n] = self.messages["bytes"][:n]
@@ -112,6 +118,7 @@ class UdpTransport:
         self._address = np.zeros(0, ADDRESS)
         self._out: Outgoing | None = None
         self._rows: NDArray[np.int64] = np.zeros(0, np.int64)
+        self._base = self._bytes = np.zeros(0, np.uint64)
 
     def lend(self, socket_id: int, fd: int, shared: bool) -> int:
         """See `Transport.lend`."""
@@ -165,13 +172,14 @@ class UdpTransport:
         batch = receiver.batch
         last = min(batch.n + share, batch.capacity)
         while batch.n < last:
-            receiver.arm(batch.n, last)
-            pointer = receiver.pointer + batch.n * MESSAGE.itemsize
-            got = libc.recvmmsg(fd, pointer, last - batch.n, MSG_DONTWAIT, ffi.NULL)
+            pointer, room = receiver.pointer + batch.n * MESSAGE.itemsize, last - batch.n
+            got = libc.recvmmsg(fd, pointer, room, MSG_DONTWAIT, ffi.NULL)
             if got <= 0:
                 return
             batch.socket[batch.n : batch.n + got] = index
             batch.n += got
+            if got < room:  # it stops short where there is no more
+                return
 
     def _drain_singles(self) -> None:
         receiver = self._receiver
@@ -181,14 +189,13 @@ class UdpTransport:
             ready = self._poll.poll(0, max(1, self._singles))
             if not ready:
                 return
-            receiver.arm(batch.n, min(batch.n + len(ready), batch.capacity))
             for fd, _events in ready:
                 if batch.n == batch.capacity:
                     return
                 got = libc.recvmsg(fd, receiver.pointer + batch.n * MESSAGE.itemsize, MSG_DONTWAIT)
                 if got < 0:  # an ICMP error of an earlier send, now cleared
                     continue
-                receiver.messages["bytes"][batch.n] = got
+                receiver.bytes[batch.n] = got
                 batch.socket[batch.n] = self._by_fd[fd]
                 batch.n += 1
 
@@ -217,13 +224,14 @@ class UdpTransport:
                 self._messages["name"][first:last] = np.uint64(self._address.ctypes.data) + here * np.uint64(16)
                 self._messages["name_bytes"][first:last] = 16
         self._pointer = ffi.cast("char *", self._messages.ctypes.data)
+        self._base, self._bytes = self._iov["base"][:, 1], self._iov["bytes"][:, 1]
 
     def send(self) -> int:
         """See `Transport.send`."""
         if self._out is None or not len(self._rows):
             return 0
-        self._iov["base"][:, 1] = self._out.payload_address[self._rows]
-        self._iov["bytes"][:, 1] = self._out.payload_bytes[self._rows]
+        self._base[:] = self._out.payload_address[self._rows]
+        self._bytes[:] = self._out.payload_bytes[self._rows]
         sent = 0
         for lent in self._sockets.values():
             if lent.shared:
