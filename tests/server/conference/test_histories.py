@@ -7,6 +7,7 @@ tests are run often there. A number in `PARLEY_TEST_HISTORIES` is taken in place
 import os
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
@@ -41,6 +42,8 @@ from server.conference.refusals import REFUSAL_CODES, Refusal
 from tests.server.conference import invariants
 from tests.server.conference.scenario import Scenario, a_join
 
+# Half a minute's work, for which a busy machine may take ten times as long.
+pytestmark = pytest.mark.timeout(600)
 HISTORIES = int(os.environ.get("PARLEY_TEST_HISTORIES") or (2000 if os.environ.get("CI") else 200))
 
 CALLS = st.sampled_from("abcd")
