@@ -29,7 +29,8 @@ FLOOR_RISE_DB: Final = 0.04
 class SpeechDetector:
     """Columns by row."""
 
-    COLUMNS: Final = ("speaking", "level_dbov", "_floor", "_above", "_below", "changed")
+    LASTING: Final = ("speaking", "level_dbov", "_floor", "_above", "_below")
+    COLUMNS: Final = (*LASTING, "changed")
 
     def __init__(self, capacity: int) -> None:
         self.speaking = np.zeros(capacity, bool)
@@ -74,6 +75,15 @@ class SpeechDetector:
         elif len(rows):
             level[rows] = dbov(frames[rows])
         return self.update(n, gain[:n] > 0)
+
+    def known(self, rows: NDArray[np.int64]) -> list[NDArray[Any]]:
+        """What is known of these rows, for `assume`."""
+        return [getattr(self, name)[rows] for name in self.LASTING]
+
+    def assume(self, rows: NDArray[np.int64], known: list[NDArray[Any]]) -> None:
+        """Nobody listened to these rows: of them holds what was `known` before."""
+        for name, values in zip(self.LASTING, known, strict=True):
+            getattr(self, name)[rows] = values
 
     def update(self, n: int, audible: NDArray[np.bool_]) -> NDArray[np.int64]:
         """Judge the first `n` rows by `level_dbov`; returns the rows whose `speaking` changed.

@@ -33,6 +33,7 @@ HANG_TICKS: Final = 15
 """A leg that says it is silent is decoded for 300 ms more, so that word ends are heard."""
 QUIET_LEVEL: Final = 60
 """RFC 6464 levels are minus dBov: from here on a packet that claims no voice is not decoded in a large conference."""
+_NO_ROWS: Final[Rows] = np.zeros(0, np.int64)
 NOISE_FLOOR: Final = 1.5
 """Digital silence comes out of the decoder as less than this."""
 
@@ -57,6 +58,8 @@ class OpusTable(FormatTable):
         self._silent_stretch = np.zeros(capacity, bool)
         self._skipped = np.zeros(capacity, bool)
         """There was something to decode in this tick that nobody needed."""
+        self._unheard = _NO_ROWS
+        """Who said something that was not decoded, in this tick, for want of a place among the loudest."""
         self._was_audible = np.zeros(capacity, bool)
         """In the tick before: whoever is muted is faded out in the next."""
         self._written: list[NDArray[np.int64]] = [np.zeros(0, np.int64) for _ in range(HISTORY_FRAMES)]
@@ -234,8 +237,22 @@ class OpusTable(FormatTable):
             if n > self._config.skip_silent_above:
                 needed &= self.hang[:n] > 0
         if 0 < self._config.loudest < n:
-            needed = self.loudest.choose(needed, self.speech.level_dbov[:n])
+            chosen = self.loudest.choose(needed, self.speech.level_dbov[:n])
+            self._unheard = np.flatnonzero(needed & ~chosen)
+            return chosen
+        self._unheard = _NO_ROWS
         return needed
+
+    def measure(self) -> Rows:
+        """See FormatTable. Whoever had no place among the loudest speaks, or does not, as when he was last heard."""
+        unheard = self._unheard
+        if not len(unheard):
+            return super().measure()
+        known = self.speech.known(unheard)
+        changed = super().measure()
+        self.speech.assume(unheard, known)
+        heard: Rows = changed[~np.isin(changed, unheard)]
+        return heard
 
     def encode(self, total: NDArray[np.float32], out: Outgoing) -> None:
         """See FormatTable."""

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from mixer.dsp.levels import SILENCE_DBOV
 from mixer.formats.loudest import Loudest
-from mixer.protocol import MixerConfig
+from mixer.protocol import MixerConfig, SpeechChanged
 from tests.mixer.formats.test_opus import Decodes
 from tests.support.conference import VirtualConference, amplitude_at, tone
 
@@ -151,3 +151,14 @@ def test_all_are_heard_where_there_are_no_more_than_are_mixed_or_no_bound(config
 
 def test_usual_bound_leaves_a_room_of_forty_alone() -> None:
     assert MixerConfig("test").loudest > 40
+
+
+def test_whoever_waits_for_a_place_goes_on_speaking_as_far_as_is_known() -> None:
+    conference = VirtualConference(MixerConfig("test", loudest=8))
+    talkers = [conference.add("opus", tone(300.0 + 40 * number, 6, 48_000, 4000)).call_id for number in range(20)]
+    conference.run(275)
+    changes: dict[str, list[bool]] = {call_id: [] for call_id in talkers}
+    for report in conference.reports:
+        if isinstance(report, SpeechChanged):
+            changes[report.call_id].append(report.speaking)
+    assert changes == {call_id: [True] for call_id in talkers}
