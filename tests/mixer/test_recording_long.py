@@ -1,7 +1,7 @@
 """A long conference on virtual time, recorded to files: clocks that drift and packets that get lost move nothing.
 
-Three minutes by default, in which two clocks part by 43 ms; `PARLEY_TEST_MINUTES=60` makes it an hour. Each in turn says
-a second's pitch and noise, so that the pitch tells when it was said, and the noise where in the room it is, to the
+Three minutes by default, in which two clocks part by 43 ms; `PARLEY_TEST_MINUTES=60` makes it an hour. Each in turn
+says a second's pitch and noise, so that the pitch tells when it was said, and the noise where in the room it is, to the
 sample.
 """
 
