@@ -4,6 +4,7 @@ import struct
 from unittest.mock import patch
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
@@ -46,6 +47,18 @@ def test_whatever_bytes_come_the_same_headers_are_read(
     assert_same(*twins.run(read, "parse"))
 
 
+@pytest.mark.parametrize("first", [0x80, 0x00, 0xC0, 0x90, 0xA0, 0x83, 0xBF])
+@pytest.mark.parametrize("size", [-1, 0, 7, 8, 11, 12, 13, 40, 64, 65, (1 << 31) - 1, -(1 << 31)])
+def test_every_kind_of_every_size_is_told_the_same(twins: Twins, first: int, size: int) -> None:
+    def read() -> Columns:
+        headers, data = Headers(256), np.full((256, 64), 1, np.uint8)
+        data[:, 0], data[:, 1] = first, np.arange(256)
+        parse(data, np.full(256, size, np.int32), 256, headers)
+        return columns(headers)
+
+    assert_same(*twins.run(read, "parse"))
+
+
 @given(st.lists(st.tuples(SECOND.filter(lambda kind: not 192 <= kind <= 223), st.binary(min_size=23, max_size=23))))
 @settings(max_examples=50, deadline=None)
 def test_a_batch_of_nothing_but_plain_rtp_is_read_the_same(twins: Twins, datagrams: list[tuple[int, bytes]]) -> None:
@@ -68,7 +81,7 @@ MESSAGE = st.tuples(
     st.sampled_from([0, MSG_TRUNC, MSG_TRUNC | 8, 8, -1]),
     st.sampled_from([CONTROL.itemsize, 0, CONTROL.itemsize - 8]),
     st.sampled_from([SCM_TIMESTAMPNS, 0, 1]),
-    st.integers(-3_000_000_000, 2_000_000_000),
+    st.sampled_from([-3_000_000_000, -1_000_000_001, -1_000_000_000, -999_999_999, -7_000_000, 0, 1, 2_000_000_000]),
 )
 
 
@@ -101,11 +114,11 @@ def test_what_the_kernel_wrote_becomes_the_same_columns(
 
 # ---- whose packets they are
 
-WHO = st.integers(0, 4)
+WHO = st.integers(0, 5)
 KIND = st.sampled_from([0, 0, 0, 8, 13, 101, 72, 127])
 INJECTED = st.tuples(
     WHO,
-    st.sampled_from(["own", "own", "own", "other", "nobody"]),
+    st.sampled_from(["own", "own", "own", "other", "nobody", "none"]),
     KIND,
     st.sampled_from([0, 0, 0, 7, 0xFFFF_FFFF]),
     st.sampled_from(["plain", "plain", "empty", "padded", "short", "rtcp", "junk"]),
@@ -139,14 +152,15 @@ def test_whoever_sends_whatever_legs_know_the_same_of_it(
     def take() -> tuple[Columns, dict[str, int], list[Report], list[bytes]]:
         conference = VirtualConference()
         callers = [conference.add("pcmu", dtmf=101), conference.add("pcma", dtmf=101), conference.add("pcmu")]
-        callers.append(conference.add("pcmu", receives=False, single=True))
+        callers.append(conference.add("pcmu", receives=False, single=True, ssrc=0x1000))
         callers.append(conference.add("pcmu", known=False))
         gone = conference.add("pcmu")
-        conference.add("pcmu", ssrc=0x1000)
+        callers.append(conference.add("pcmu", ssrc=0x1000))
         conference.mixer.remove(gone.call_id, bye=False)
         for injected in ticks:
+            conference.mixer.legs.lost[:2] = True
             for who, source, kind, ssrc_offset, shape in injected:
-                sources = {"own": None, "other": callers[0].key, "nobody": 99}
+                sources = {"own": None, "other": callers[0].key, "nobody": 99, "none": 0}
                 conference.inject(callers[who], datagram(callers[who], kind, ssrc_offset, shape), sources[source])
             conference.run(1)
         mixer = conference.mixer

@@ -27,9 +27,12 @@ def stamps_of(
     random: np.random.Generator, playout: Playout, rows: NDArray[np.int64], wild: float
 ) -> NDArray[np.uint32]:
     """Timestamps, most of them near the position of their legs, the others anywhere."""
-    slots = random.integers(-3, 12, len(rows)) * playout.slot_ts
-    part = np.where(random.random(len(rows)) < 0.2, random.integers(0, playout.slot_ts, len(rows)), 0)
-    near = playout.play_ts[rows].astype(np.int64) + playout.phase[rows] * (random.random() < 0.5) + slots + part
+    ahead = random.integers(-3, 12, len(rows)) * playout.slot_ts
+    ahead += np.where(random.random(len(rows)) < 0.2, random.integers(0, playout.slot_ts, len(rows)), 0)
+    if wild:
+        last = playout.horizon * playout.slot_ts
+        ahead = np.where(random.random(len(rows)) < 0.1, random.choice([-1, 0, last - 1, last], len(rows)), ahead)
+    near = playout.play_ts[rows].astype(np.int64) + playout.phase[rows] * (random.random() < 0.5) + ahead
     anywhere = random.integers(0, 1 << 32, len(rows))
     return np.where(random.random(len(rows)) < wild, anywhere, near).astype(np.uint32)
 
