@@ -40,6 +40,8 @@ class RtcpReports:
 
     def __init__(self, legs: Legs, transport: Transport, report: Callable[[Report], None]) -> None:
         self.legs, self.transport, self._report = legs, transport, report
+        self._next_ns = 0
+        """Before this nobody's turn to be reported to comes."""
         self._fractions: dict[int, int] = {}
         """The worst loss of our stream that each leg has reported since `judge`, of 256."""
         self._wall_ns = 0
@@ -88,12 +90,22 @@ class RtcpReports:
         known = int(self.legs.in_ssrc[row])
         return any(isinstance(packet, Bye) and (known == NO_SSRC or known in packet.ssrcs) for packet in packets)
 
+    def look_anew(self) -> None:
+        """Legs came, or became known, whose turn may be sooner than that of the others."""
+        self._next_ns = 0
+
     def send_due(self, now_ns: int, unix_ns: int) -> None:
         """Report to the legs whose turn it is. `unix_ns`: the wall clock at `now_ns`."""
         self._wall_ns = unix_ns - now_ns
+        if now_ns < self._next_ns:
+            return
         legs = self.legs
-        due = legs.live[: legs.n] & legs.located[: legs.n] & (legs.out_report_ns[: legs.n] <= now_ns)
-        for row in np.flatnonzero(due)[:A_TICK].tolist():
+        rows = np.flatnonzero(legs.live[: legs.n] & legs.located[: legs.n])
+        due_ns = legs.out_report_ns[rows]
+        due = rows[due_ns <= now_ns]
+        waiting_ns = due_ns[due_ns > now_ns]
+        self._next_ns = 0 if len(due) > A_TICK else int(waiting_ns.min(initial=now_ns + PERIOD_NS))
+        for row in due[:A_TICK].tolist():
             legs.out_report_ns[row] = now_ns + PERIOD_NS
             self._send(
                 row,

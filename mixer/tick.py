@@ -192,6 +192,7 @@ class Mixer:
     def _settle(self) -> None:
         """After membership changed: who is told apart how, and who is sent what on which socket."""
         self._dirty = False
+        self.rtcp.look_anew()
         legs, n = self.legs, self.legs.n
         if self._out.capacity < legs.capacity:
             self._out = Outgoing(legs.capacity)

@@ -45,11 +45,15 @@ class Loops:
 loops: Loops | None = None
 
 
-def load() -> bool:
-    """Use what was compiled ahead; False if nothing was, or not for these sources and this machine."""
+def load(*, checked: bool = False) -> bool:
+    """Use what was compiled ahead; False if nothing was, or not for these sources and this machine.
+
+    `checked`: refuse arguments of other types than a loop was compiled for, instead of reading them as what they are
+    not. Tests do; a mixer always passes the same columns, and looking at their types takes longer than a tick.
+    """
     global loops
     if loops is None and cache.ready():
-        loops = Loops(cache.functions())
+        loops = Loops(cache.functions(checked=checked))
     return loops is not None
 
 

@@ -35,20 +35,26 @@ def ready() -> bool:
         return False
 
 
-def functions() -> dict[str, Callable[..., Any]]:
-    """Compile, or load, everything. Raises ImportError without numba, OSError where nothing can be kept."""
+def functions(*, checked: bool = True) -> dict[str, Callable[..., Any]]:
+    """Compile, or load, everything. Raises ImportError without numba, OSError where nothing can be kept.
+
+    `checked`: each call makes sure that its arguments have the types the loop was compiled for, which takes longer than
+    a small conference's work.
+    """
     import numba  # heavy, and not always there
 
     numba.config.CACHE_DIR = str(directory())  # type: ignore[attr-defined, unused-ignore]
     for name in _MODULES:
         importlib.import_module(f"mixer.kernels.{name}")
     loops = importlib.import_module("mixer.kernels.registry").LOOPS
-    return {name: _compiled(numba, loop) for name, loop in loops.items()}
+    return {name: _compiled(numba, loop, checked) for name, loop in loops.items()}
 
 
-def _compiled(numba: Any, loop: Any) -> Callable[..., Any]:
+def _compiled(numba: Any, loop: Any, checked: bool) -> Callable[..., Any]:
     types = loop.types if isinstance(loop.types, str) else tuple(numba.typeof(each) for each in loop.types())
-    function: Callable[..., Any] = numba.njit(types, cache=True)(loop.function)
+    dispatcher = numba.njit(types, cache=True)(loop.function)
+    (only,) = dispatcher.overloads.values()
+    function: Callable[..., Any] = dispatcher if checked else only.entry_point
     return function
 
 
