@@ -68,8 +68,7 @@ class Meeting:
             case 7:
                 caller.timestamp = int(random.integers(1 << 32))
             case 8 if len(self.callers) > 2:
-                self.callers.remove(caller)
-                del conference.callers[caller.call_id]
+                self.callers.remove(caller)  # who goes on sending for all that
                 conference.mixer.remove(caller.call_id, bye=True)
             case 9 if len(conference.callers) < 20:
                 self.callers.append(self.join())
@@ -77,7 +76,7 @@ class Meeting:
     def outcome(self) -> tuple[dict[str, list[bytes]], list[Report], dict[str, int], Columns, Columns]:
         mixer = self.conference.mixer
         (table,) = mixer.tables.values()
-        sent = {caller.call_id: caller.got + caller.rtcp for caller in self.conference.callers.values()}
+        sent = {call_id: caller.got + caller.rtcp for call_id, caller in self.conference.callers.items()}
         dropped = {reason: count for reason, count in mixer.intake.dropped.items() if count}
         figures = {**dropped, "in": mixer.intake.packets, "out": mixer.packets_out}
         return (
