@@ -46,6 +46,10 @@ def callers_of_every_format(
     return callers
 
 
+# An Opus encoder's own noise between so many tones is up to 3 % of one of them at a single frequency.
+OWN = 0.04
+
+
 def check(found: NDArray[np.float64], expected: NDArray[np.float64], least: float, most: float, own: float) -> None:
     """Every cell: what is expected times `least` to `most`; where 0 is expected, no more than `own` of a talker."""
     wrong = [
@@ -68,7 +72,7 @@ def test_everyone_hears_all_others_at_their_level_and_not_himself() -> None:
     conference = VirtualConference()
     callers = callers_of_every_format(conference)
     conference.run(150)
-    check(matrix(callers, FREQUENCIES), everyone_but_himself(), 0.97, 1.03, 0.02)
+    check(matrix(callers, FREQUENCIES), everyone_but_himself(), 0.97, 1.03, OWN)
 
 
 @pytest.mark.parametrize(
@@ -102,7 +106,7 @@ def test_one_who_does_not_hear_is_sent_silence_and_is_heard() -> None:
     callers = callers_of_every_format(conference, legs=[{"hears": not is_deaf} for is_deaf in deaf])
     conference.run(150)
     expected = everyone_but_himself() * ~np.array(deaf)[:, np.newaxis]
-    check(matrix(callers, FREQUENCIES), expected, 0.97, 1.03, 0.02)
+    check(matrix(callers, FREQUENCIES), expected, 0.97, 1.03, OWN)
     for caller, is_deaf in zip(callers, deaf, strict=True):
         if is_deaf:
             assert np.abs(caller.heard()[caller.rate // 10 :]).max() <= 8  # A-law's silence
