@@ -10,6 +10,8 @@ from mixer.clips import NOTHING, ClipError, Clips, Programs
 from tests.support.clips import sealed
 from tests.support.processes import open_fds
 
+pytestmark = pytest.mark.usefixtures("earlier_garbage_gone")
+
 PCM = np.arange(1000, dtype=np.int16)
 
 

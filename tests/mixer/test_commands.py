@@ -38,6 +38,8 @@ from mixer.transports.udp import UdpTransport
 from tests.support.memory_transport import MemoryTransport
 from tests.support.processes import open_fds
 
+pytestmark = pytest.mark.usefixtures("earlier_garbage_gone")
+
 SHARED, SINGLE = 1, 2
 REMOTE = Address("127.0.0.1", 4000)
 ADD = AddLeg(9, "a", SHARED, REMOTE, MediaFormat("pcmu", 0, 8000), OutgoingStream(1, 2, 3))

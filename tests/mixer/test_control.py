@@ -9,6 +9,8 @@ from mixer import protocol as p
 from mixer.control import MAX_COMMANDS, QUEUE_LIMIT, Control
 from tests.support.processes import open_fds
 
+pytestmark = pytest.mark.usefixtures("earlier_garbage_gone")
+
 BEAT = p.Heartbeat(1, 2, 0, 3, 4, {}, 0.5)
 SPREAD = p.Spread(0.0, 0.0, 0.0)
 

@@ -36,6 +36,8 @@ from recording.catalog.feeds import create_feed
 from recording.feed import FeedReader
 from tests.support.processes import open_fds
 
+pytestmark = pytest.mark.usefixtures("earlier_garbage_gone")
+
 
 class Server:
     """The server's end of one mixer that runs in a thread."""

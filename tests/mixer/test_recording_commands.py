@@ -22,6 +22,8 @@ from recording.feed import FeedReader, Frame, Mark
 from tests.support.conference import VirtualConference, tone
 from tests.support.processes import open_fds
 
+pytestmark = pytest.mark.usefixtures("earlier_garbage_gone")
+
 
 class Commanded:
     """A conference whose mixer is told what to do."""

@@ -20,6 +20,8 @@ from mixer import protocol as p
 from tests.support.privileges import needs_realtime, policy
 from tests.support.processes import children, open_fds, running, wait_until_gone
 
+pytestmark = pytest.mark.usefixtures("earlier_garbage_gone")
+
 FUNCTIONS = ("--run", "tests.support.fake_mixer:run", "--record", "tests.support.fake_recorder:run")
 PCMU = p.MediaFormat("pcmu", 0, 8000)
 

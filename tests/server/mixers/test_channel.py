@@ -8,6 +8,8 @@ import pytest
 from server.mixers.channel import MAX_SEND_BYTES, MESSAGES_A_WAKE_UP, Channel, close_all, pair
 from tests.support.processes import open_fds
 
+pytestmark = pytest.mark.usefixtures("earlier_garbage_gone")
+
 
 class Listener:
     """What a channel said."""

@@ -10,6 +10,8 @@ from server.mixers.errors import OutOfPorts, RemoteUnreachable
 from server.mixers.ports import OWN_RECEIVE_BYTES, SHARED_RECEIVE_BYTES, MediaPorts, MediaSocket
 from tests.support.processes import open_fds
 
+pytestmark = pytest.mark.usefixtures("earlier_garbage_gone")
+
 LOCAL = "127.0.0.1"
 FIRST, LAST = 19_300, 19_319
 

@@ -30,7 +30,7 @@ from server.mixers.recorder import RecorderHandle, RecorderNews
 from server.mixers.supervisor import Mixers
 from tests.support.processes import children, gone, open_fds, running
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = [pytest.mark.usefixtures("earlier_garbage_gone"), pytest.mark.asyncio(loop_scope="module")]
 
 ID = "5b8f2f4e-6a43-4b6c-9a3e-0a7b2c1d9e0f"
 NOISE = np.random.default_rng(1)

@@ -24,7 +24,7 @@ from server.mixers.supervisor import Mixers
 from tests.support.fake_mixer import GOODBYES, PACKETS_IN_A_BEAT
 from tests.support.processes import children, gone, open_fds, running
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = [pytest.mark.usefixtures("earlier_garbage_gone"), pytest.mark.asyncio(loop_scope="module")]
 
 FAKE = "tests.support.fake_mixer:run"
 PCMU = p.MediaFormat("pcmu", 0, 8000)
