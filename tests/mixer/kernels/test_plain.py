@@ -1,5 +1,6 @@
 """Plain ticks, and how conferences come to them and leave them: done at once by two loops as by all of the steps."""
 
+import struct
 from typing import Any
 from unittest.mock import patch
 
@@ -12,7 +13,8 @@ from mixer.intake import Intake
 from mixer.protocol import Codec, Report
 from mixer.tick import Mixer
 from tests.mixer.kernels.twins import DECIBELS, Columns, Twins, assert_same, columns
-from tests.support.conference import Caller, VirtualConference, tone
+from tests.support.clips import lend_tone
+from tests.support.conference import TYPES, Caller, VirtualConference, tone
 from tests.support.network import Conditions
 
 LAWS: tuple[Codec, ...] = ("pcmu", "pcma")
@@ -21,12 +23,13 @@ NOT_COMPARED = ("received", "history", "frames", "said", "batches", "strayed")
 """What is anything where nothing came, and numbers of batches, of which the twins count differently many."""
 
 
-def say(random: np.random.Generator, number: int, seconds: float, loud: bool) -> Any:
-    """A tone with pauses, which may be too loud together with others, and may begin late or never."""
-    pcm = tone(250 + 90 * number, seconds, 8000, 24_000 if loud else 2500)
-    pauses = random.random(len(pcm) // 800 + 1) < 0.4
-    pcm[np.repeat(pauses, 800)[: len(pcm)]] = 0
-    pcm[: int(random.choice([0, 0, 4000]))] = 0
+def say(random: np.random.Generator, number: int, loud: bool, pauses: float) -> Any:
+    """1.5 s of a tone with pauses, which may be too loud together with others, and may begin late."""
+    pcm = tone(250 + 90 * number, 1.5, 8000, 24_000 if loud else 2500)
+    paused = random.random(len(pcm) // 800 + 1) < pauses
+    pcm[np.repeat(paused, 800)[: len(pcm)]] = 0
+    if pauses > 0.1:
+        pcm[: int(random.choice([0, 0, 4000]))] = 0
     return pcm
 
 
@@ -36,13 +39,16 @@ class Meeting:
     def __init__(self, seed: int, law: Codec, legs: int, single: bool, loud: bool) -> None:
         self.random = np.random.default_rng(seed)
         self.law, self.single, self.loud = law, single, loud
+        self.pauses = float(self.random.choice([0.05, 0.4]))
         self.conference = VirtualConference()
+        lend_tone(self.conference.mixer.clips, "music", 2000, 0.3, (8000,))
         self.callers = [self.join() for _ in range(legs)]
         self.silent = self.conference.add(law, single=single)
 
     def join(self) -> Caller:
         random, number = self.random, len(self.conference.callers)
-        pcm, link = say(random, number, 1.5, self.loud), LINKS[int(random.choice(len(LINKS), p=[0.7, 0.1, 0.1, 0.1]))]
+        pcm = say(random, number, self.loud, self.pauses)
+        link = LINKS[int(random.choice(len(LINKS), p=[0.7, 0.1, 0.1, 0.1]))]
         known = bool(random.random() < 0.9)
         return self.conference.add(self.law, pcm, single=self.single, known=known, conditions=link, dtmf=101)
 
@@ -50,13 +56,15 @@ class Meeting:
         """What is not plain."""
         random, conference = self.random, self.conference
         caller = self.callers[int(random.integers(len(self.callers)))]
-        match int(random.integers(10)):
+        match int(random.integers(14)):
             case 0:
                 conference.update(caller, heard=bool(random.random() < 0.5))
             case 1:
                 conference.update(caller, hears=bool(random.random() < 0.5))
             case 2:
-                conference.update(caller, gain=float(random.choice([0.5, 1.0, 1.0])))
+                conference.update(caller, gain=0.5)
+                conference.run(1)
+                conference.update(caller, gain=1.0)
             case 3:
                 conference.update(caller, heard=True, hears=True, gain=1.0, heard_by=None)
             case 4:
@@ -72,6 +80,29 @@ class Meeting:
                 conference.mixer.remove(caller.call_id, bye=True)
             case 9 if len(conference.callers) < 20:
                 self.callers.append(self.join())
+            case 10:
+                conference.update(caller, hears=False)
+                conference.mixer.play_program(caller.call_id, "music", loop=True)
+            case 11:
+                astray = (caller.timestamp + int(random.choice([-1600, 1 << 30]))) & 0xFFFF_FFFF
+                header = struct.pack("!BBHII", 0x80, TYPES[self.law], caller.sequence, astray, caller.ssrc)
+                caller.sending = False
+                conference.inject(caller, header + bytes(160))
+                conference.run(1)
+                caller.sending = True
+            case _:
+                self.move()
+
+    def move(self) -> None:
+        """Positions are moved by parts of ticks, or wait for packets that come later now."""
+        (table,) = self.conference.mixer.tables.values()
+        rows = np.flatnonzero(table.playout.started[: table.n] & (self.random.random(table.n) < 0.4))
+        if self.random.random() < 0.5:
+            table.playout.move(rows, np.full(len(rows), 40))
+            self.conference.run(2)
+            table.playout.move(rows, np.full(len(rows), -40))
+        else:
+            table.playout.stall[rows] = 1
 
     def outcome(self) -> tuple[dict[str, list[bytes]], list[Report], dict[str, int], Columns, Columns]:
         mixer = self.conference.mixer
