@@ -2,23 +2,26 @@ from importlib.util import find_spec
 
 import pytest
 
-from mixer import kernels
 from mixer.kernels import Loops, cache
 from tests.mixer.kernels.twins import Twins
 
 
 @pytest.fixture(scope="session")
-def loops() -> Loops:
-    """The loops as they were compiled ahead; `tests/conftest.py` has loaded them."""
+def ready() -> None:
+    """Where loops were compiled ahead, they can be loaded; else there is nothing to be tried."""
     if find_spec("numba") is None:
         pytest.skip("numba is not installed")
     if not cache.ready():
         pytest.skip("nothing was compiled ahead of these sources: `python -m mixer.kernels` does")
-    assert kernels.load(), "what is ready can be loaded"
-    assert kernels.loops is not None
-    return kernels.loops
 
 
 @pytest.fixture(scope="session")
-def twins(loops: Loops) -> Twins:
-    return Twins(loops)
+def twins(ready: None) -> Twins:
+    """With loops that refuse arguments of other types than theirs."""
+    return Twins(Loops(cache.functions(checked=True)))
+
+
+@pytest.fixture(scope="session")
+def unchecked_twins(ready: None) -> Twins:
+    """With loops as mixers run them."""
+    return Twins(Loops(cache.functions(checked=False)))

@@ -155,3 +155,19 @@ def test_everybody_is_sent_the_same_where_many_talk(twins: Twins) -> None:
         return outcome(conference)
 
     assert_same_outcome(*twins.run(run, "parse", "decode_whole", "place", "store", "point"))
+
+
+@pytest.mark.parametrize("mix", ["pcmu", "all"])
+def test_everybody_is_sent_the_same_by_loops_that_trust_their_arguments(unchecked_twins: Twins, mix: str) -> None:
+    """As mixers run them: whatever types the tests above have found right need not be looked at any more."""
+
+    def run() -> list[Outcome]:
+        outcomes = []
+        for story, link in ((quiet, "clean"), (mutes, "loss"), (sounds, "clean")):
+            conference, callers = conference_of(MIXES[mix], LINKS[link], 6000, single=story is mutes)
+            story(conference, callers)
+            outcomes.append(outcome(conference))
+        return outcomes
+
+    for compiled, by_numpy in zip(*unchecked_twins.run(run, "parse", "mix_minus", "write"), strict=True):
+        assert_same_outcome(compiled, by_numpy)
