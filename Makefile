@@ -27,6 +27,7 @@ dev: $(STAMP) ## run the server in the foreground: loopback only, no key needed
 	@$(BIN)/python -m server --dev $(ARGS)
 
 test: $(STAMP) ## run all tests, on several processors; with ARGS those it names, by one process
+	@$(BIN)/python -m mixer.kernels
 	@$(BIN)/python -m pytest $(or $(ARGS),-n auto)
 
 check: $(STAMP) ## lint, formatting, types and import rules
@@ -40,6 +41,7 @@ format: $(STAMP) ## rewrite the code in the project's format
 	@$(BIN)/ruff format .
 
 bench: $(STAMP) ## measure CPU, lateness and delay; prints a table and writes JSON
+	@$(BIN)/python -m mixer.kernels
 	@$(BIN)/python -m bench $(ARGS)
 
 lock: ## renew requirements.lock with the newest versions that pyproject.toml allows

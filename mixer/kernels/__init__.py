@@ -6,6 +6,7 @@ the same results. `python -m mixer.kernels` compiles; a process that is to use t
 urgent to do, such as the zygote before its first fork. Nothing is compiled later, and so nobody waits for it.
 """
 
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -53,7 +54,10 @@ def load(*, checked: bool = False) -> bool:
     """
     global loops
     if loops is None and cache.ready():
-        loops = Loops(cache.functions(checked=checked))
+        try:
+            loops = Loops(cache.functions(checked=checked))
+        except Exception as error:  # whatever is wrong with what others keep: nothing needs it
+            print(f"compiled loops cannot be used: {error!r}", file=sys.stderr)
     return loops is not None
 
 

@@ -10,7 +10,9 @@ def main() -> int:
     if cache.ready():
         return 0
     try:
-        cache.compile_all()
+        with cache.alone():
+            if not cache.ready():
+                cache.compile_all()
     except ImportError:
         print("numba is not installed (the extra `kernels`): mixers will do everything with numpy", file=sys.stderr)
     except OSError as error:

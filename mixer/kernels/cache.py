@@ -4,21 +4,23 @@ In `__pycache__` beside the sources, or in NUMBA_CACHE_DIR. numba wants to write
 tells without numba, whose import takes a quarter of a second, whether there is anything to load.
 """
 
+import contextlib
+import fcntl
 import hashlib
 import importlib
 import os
 import platform
 import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Final
 
 _HERE: Final = Path(__file__).parent
 _MODULES: Final = ("arriving", "sounding", "leaving", "plain")
-_CONSTANTS: Final = ("dsp/limiter.py", "dsp/speech.py")
-"""Files whose constants are compiled in; numba itself looks at a function's own file only."""
+_CONSTANTS: Final = ("dsp/limiter.py", "dsp/speech.py", "plain.py")
+"""Files whose constants or types are compiled in; numba itself looks at a function's own file only."""
 
 
 def directory() -> Path:
@@ -30,9 +32,19 @@ def directory() -> Path:
 def ready() -> bool:
     """Whether `functions` has nothing to compile."""
     try:
-        return (directory() / "stamp").read_text() == _stamp() and os.access(directory(), os.W_OK)
-    except (OSError, PackageNotFoundError):
+        stamp, *kept = (directory() / "stamp").read_text().splitlines()
+        return stamp == _stamp() and set(kept) <= set(_kept()) and os.access(directory(), os.W_OK)
+    except (OSError, ValueError, PackageNotFoundError):
         return False
+
+
+@contextlib.contextmanager
+def alone() -> Iterator[None]:
+    """Let one process compile at a time; others wait. Raises OSError where nothing can be kept."""
+    directory().parent.mkdir(parents=True, exist_ok=True)
+    with (directory().parent / "compiling.lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 def functions(*, checked: bool = True) -> dict[str, Callable[..., Any]]:
@@ -63,7 +75,13 @@ def compile_all() -> None:
     shutil.rmtree(directory(), ignore_errors=True)
     directory().mkdir(parents=True)
     functions()
-    (directory() / "stamp").write_text(_stamp())
+    (directory() / "stamp").write_text("\n".join([_stamp(), *_kept()]))
+
+
+def _kept() -> list[str]:
+    """What there is of compiled code, so that what was cut off on its way to the disk is not taken for it."""
+    files = sorted(path for path in directory().rglob("*.nb?") if path.is_file())
+    return [f"{file.relative_to(directory())} {file.stat().st_size}" for file in files]
 
 
 def _stamp() -> str:

@@ -36,8 +36,9 @@ async def compile_loops(command: tuple[str, ...] = _COMMAND, within_s: float = W
     try:
         async with asyncio.timeout(within_s):
             _, said = await process.communicate()
-        if said:
-            log.warning("loops_not_compiled", reason=said.decode(errors="replace").strip()[-2000:])
+        if said or process.returncode:
+            words = said.decode(errors="replace").strip()[-2000:]
+            log.warning("loops_not_compiled", reason=words or f"it ended with status {process.returncode}")
     except TimeoutError:
         log.warning("loops_not_compiled", reason=f"it took more than {within_s:g} s")
     finally:

@@ -162,7 +162,7 @@ def test_where_nothing_can_be_kept_the_command_says_so(tmp_path: Path) -> None:
     place.touch()
     done = python(place, "-m", "mixer.kernels")
     assert done.returncode == 1
-    assert done.stderr == f"nothing can be kept in {place}/parley: Not a directory\n"
+    assert done.stderr == f"nothing can be kept in {place}/parley: File exists\n"
 
 
 def test_without_numba_the_command_is_content_and_nothing_is_loaded(tmp_path: Path) -> None:
@@ -185,3 +185,28 @@ def command_would_compile(monkeypatch: pytest.MonkeyPatch) -> bool:
     monkeypatch.setattr(cache, "compile_all", lambda: compiled.append(True))
     assert command.main() == 0
     return bool(compiled)
+
+
+@needs_numba
+def test_what_was_cut_off_is_not_ready_and_not_taken(few_compiled: Path, tmp_path: Path) -> None:
+    place = tmp_path / "place"
+    shutil.copytree(few_compiled, place)
+    check = "from mixer import kernels; from mixer.kernels import cache; print(cache.ready(), kernels.load())"
+    one = next(place.rglob("*.nbc"))
+    one.write_bytes(one.read_bytes()[:100])
+    assert python(place, "-c", check).stdout == "False False\n"
+    one.unlink()
+    assert python(place, "-c", check).stdout == "False False\n"
+
+
+def test_what_cannot_be_loaded_is_done_without(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def broken(*, checked: bool) -> None:
+        raise EOFError("Ran out of input")
+
+    monkeypatch.setattr(kernels, "loops", None)
+    monkeypatch.setattr(cache, "ready", lambda: True)
+    monkeypatch.setattr(cache, "functions", broken)
+    assert not kernels.load()
+    assert "EOFError" in capsys.readouterr().err

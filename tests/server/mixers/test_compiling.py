@@ -96,3 +96,9 @@ async def test_it_is_told_no_secrets_and_imports_what_the_server_does(monkeypatc
     with capture_logs() as logs:
         await compile_loops(python(f"import os, sys, mixer; sys.exit(str([*map(os.environ.get, {names})]))"))
     assert [line["reason"] for line in logs] == ["[None, '/kept/here']"]
+
+
+async def test_a_command_that_dies_without_a_word_is_logged() -> None:
+    with capture_logs() as logs:
+        await compile_loops(python("import os, signal; os.kill(os.getpid(), signal.SIGKILL)"))
+    assert [line["reason"] for line in logs] == ["it ended with status -9"]
