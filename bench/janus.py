@@ -190,7 +190,7 @@ class Janus:
         assert self._api is not None
         try:
             return self._api.ask(request, session_id=self._session, **fields)
-        except OSError as error:
+        except (OSError, ValueError) as error:  # it is gone, or cut off in mid-answer
             raise JanusError(f"Janus does not answer ({error})" + pinned.log_tail(self._log)) from error
 
     def _handle(self) -> int:
