@@ -8,6 +8,7 @@ the time is used for is the loop's business; everything else in the mixer takes 
 
 import errno
 import os
+import threading
 import time
 from typing import Any, Final
 
@@ -28,6 +29,7 @@ _POLLIN: Final = 0x001
 _POLLNVAL: Final = 0x020
 _PR_SET_TIMERSLACK: Final = 29
 _NS_PER_S: Final = 1_000_000_000
+_local: Final = threading.local()
 
 
 def monotonic_ns() -> int:
@@ -46,9 +48,10 @@ def wait_until(deadline_ns: int | None, fd: int) -> bool:
     None waits for `fd` alone. A deadline in the past still looks at `fd` once. A signal doesn't end the wait.
     Returns True if it was `fd`. Raises OSError if `fd` is not an open descriptor.
     """
-    waited = _ffi.new("struct pollfd *", {"fd": fd, "events": _POLLIN})
+    waited, left = _mine()
+    waited.fd, waited.events = fd, _POLLIN
     while True:
-        ready = _libc.ppoll(waited, 1, _time_left(deadline_ns), _ffi.NULL)
+        ready = _libc.ppoll(waited, 1, _time_left(deadline_ns, left), _ffi.NULL)
         if ready >= 0:
             break
         if _ffi.errno != errno.EINTR:
@@ -65,8 +68,17 @@ def set_timer_slack_ns(slack_ns: int) -> None:
         raise OSError(_ffi.errno, os.strerror(_ffi.errno))
 
 
-def _time_left(deadline_ns: int | None) -> Any:
+def _mine() -> tuple[Any, Any]:
+    """This thread's `struct pollfd` and `struct timespec`: a mixer waits fifty times a second."""
+    try:
+        mine: tuple[Any, Any] = _local.structures
+    except AttributeError:
+        mine = _local.structures = _ffi.new("struct pollfd *"), _ffi.new("struct timespec *")
+    return mine
+
+
+def _time_left(deadline_ns: int | None, left: Any) -> Any:
     if deadline_ns is None:
         return _ffi.NULL
-    left_ns = max(0, deadline_ns - monotonic_ns())
-    return _ffi.new("struct timespec *", (left_ns // _NS_PER_S, left_ns % _NS_PER_S))
+    left.tv_sec, left.tv_nsec = divmod(max(0, deadline_ns - monotonic_ns()), _NS_PER_S)
+    return left

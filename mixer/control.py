@@ -69,6 +69,11 @@ class Control:
                 self._refuse(packet.data, error)
         return commands
 
+    @property
+    def behind(self) -> bool:
+        """Something is still to be flushed."""
+        return bool(self._queue or self._dropped)
+
     def send(self, report: Report) -> None:
         """Send `report`, or queue it. After `closed` it goes nowhere."""
         self.flush()

@@ -55,7 +55,7 @@ class Intake:
         self.packets = 0
         self.headers = Headers(0)
         self._index = np.zeros(0, np.int64)
-        self._pressing: set[int] = set()
+        self.pressing: set[int] = set()
         """Rows of legs with a digit held down."""
 
     def make_room(self, capacity: int) -> None:
@@ -201,17 +201,17 @@ class Intake:
             self.tables[int(legs.table[row])].hush(int(legs.local[row]))
             self._tell(row, digits)
             if receiver.pressing:
-                self._pressing.add(row)
+                self.pressing.add(row)
 
     def expire_digits(self, tick: int) -> None:
         """Digits whose end was never heard."""
         legs = self.legs
-        for row in list(self._pressing):
+        for row in list(self.pressing):
             receiver = legs.dtmf[row]
             if receiver is not None:  # else the leg is gone
                 self._tell(row, receiver.expire(tick))
             if receiver is None or not receiver.pressing:
-                self._pressing.discard(row)
+                self.pressing.discard(row)
 
     def _tell(self, row: int, digits: list[Digit]) -> None:
         for digit in digits:

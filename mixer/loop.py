@@ -87,8 +87,10 @@ class Loop:
             if not ticking:
                 self.mixer.pass_time(now_ns)
                 gc.collect()
-        self._send_stats()
-        self.control.flush()
+        if self._stats:
+            self._send_stats()
+        if self.control.behind:
+            self.control.flush()
 
     def _take_commands(self, was_ticking: bool) -> None:
         now_ns = clock.monotonic_ns()

@@ -40,12 +40,12 @@ class RtcpReports:
 
     def __init__(self, legs: Legs, transport: Transport, report: Callable[[Report], None]) -> None:
         self.legs, self.transport, self._report = legs, transport, report
-        self._next_ns = 0
-        """Before this nobody's turn to be reported to comes."""
+        self.next_ns = 0
+        """Before this nobody's turn to be reported to comes: `send_due` need not be called."""
         self._fractions: dict[int, int] = {}
         """The worst loss of our stream that each leg has reported since `judge`, of 256."""
         self._wall_ns = 0
-        """What the wall clock is ahead of the monotonic one, by the last tick."""
+        """What the wall clock is ahead of the monotonic one, as of when reports were last looked at."""
 
     def receive(self, row: int, datagram: bytes, arrival_ns: int) -> str:
         """Take a compound from a leg's own address. Returns why it was dropped, or an empty string."""
@@ -92,19 +92,19 @@ class RtcpReports:
 
     def look_anew(self) -> None:
         """Legs came, or became known, whose turn may be sooner than that of the others."""
-        self._next_ns = 0
+        self.next_ns = 0
 
     def send_due(self, now_ns: int, unix_ns: int) -> None:
         """Report to the legs whose turn it is. `unix_ns`: the wall clock at `now_ns`."""
         self._wall_ns = unix_ns - now_ns
-        if now_ns < self._next_ns:
+        if now_ns < self.next_ns:
             return
         legs = self.legs
         rows = np.flatnonzero(legs.live[: legs.n] & legs.located[: legs.n])
         due_ns = legs.out_report_ns[rows]
         due = rows[due_ns <= now_ns]
         waiting_ns = due_ns[due_ns > now_ns]
-        self._next_ns = 0 if len(due) > A_TICK else int(waiting_ns.min(initial=now_ns + PERIOD_NS))
+        self.next_ns = 0 if len(due) > A_TICK else int(waiting_ns.min(initial=now_ns + PERIOD_NS))
         for row in due[:A_TICK].tolist():
             legs.out_report_ns[row] = now_ns + PERIOD_NS
             self._send(

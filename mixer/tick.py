@@ -317,8 +317,10 @@ class Mixer:
 
     def _look_after(self, number: int, now_ns: int, unix_ns: int) -> None:
         """What need not be done in every tick."""
-        self.rtcp.send_due(now_ns, unix_ns)
-        self.intake.expire_digits(number)
+        if now_ns >= self.rtcp.next_ns:
+            self.rtcp.send_due(now_ns, unix_ns)
+        if self.intake.pressing:
+            self.intake.expire_digits(number)
         if number % WATCH_TICKS == 0:
             self._watch(now_ns)
             self._protect(now_ns)
