@@ -111,6 +111,7 @@ def test_a_call_leaves_one_conference_and_joins_another_on_the_same_socket(serve
         first = server.post(f"/v1/calls/{call_id}/join_conference", {"name": "here"})
         assert first.status_code == 200, first.text
         is_heard(here, 700, AMPLITUDE, AMPLITUDE / 2)
+        eventually(lambda: heard(there, 700, 0.6))  # that long
         assert_level(there, 700, 0, AMPLITUDE / 50)
         left = server.post(f"/v1/calls/{call_id}/leave_conference", {"conference_id": first.json()["conference_id"]})
         assert left.status_code == 200, left.text
