@@ -12,8 +12,8 @@ import numpy.typing as npt
 
 SILENCE_DBOV: Final = -127.0
 
-_FULL_SCALE_POWER: Final = 32768.0**2
-_SILENCE_POWER: Final = 10.0 ** (SILENCE_DBOV / 10)
+FULL_SCALE_POWER: Final = 32768.0**2
+SILENCE_POWER: Final = 10.0 ** (SILENCE_DBOV / 10)
 
 
 def dbov(frames: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
@@ -22,8 +22,8 @@ def dbov(frames: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     `frames`: (n, S) float32 in int16 units.
     """
     level: npt.NDArray[np.float32] = np.vecdot(frames, frames)
-    level *= 1.0 / (_FULL_SCALE_POWER * frames.shape[1])
-    np.clip(level, _SILENCE_POWER, 1.0, out=level)
+    level *= 1.0 / (FULL_SCALE_POWER * frames.shape[1])
+    np.clip(level, SILENCE_POWER, 1.0, out=level)
     np.log10(level, out=level)
     level *= 10.0
     return level

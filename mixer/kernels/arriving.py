@@ -4,23 +4,15 @@ The twins, which say what is done and why, are `transports.udp`, `rtp.header.par
 `Playout.place`, `Arrivals.note` and `SlotRing.put`. Columns are passed whole; only rows that packets name are touched.
 """
 
-from typing import Any
-
 import numpy as np
 
+from mixer.kernels.bundles import Column
 from mixer.kernels.registry import loop
-
-Column = Any
-"""An array of one of the types in the signature."""
-
-_PAST_NS = 1_000_000_000
-_TICK_NS = 20_000_000
-_FIXED_BYTES = 12
-_MAX_DROPOUT = 3000
-_MAX_MISORDER = 100
-_MAX_TRANSIT_CHANGE_S = 2.0
-_KEEP = 15 / 16
-_SMOOTHING = 0.0625
+from mixer.receive.arrivals import SMOOTHING
+from mixer.receive.playout import TICK_NS
+from mixer.rtp.header import FIXED_BYTES, PLAIN, RTCP_FIRST, RTCP_TYPES
+from mixer.rtp.reception import KEEP, MAX_DROPOUT, MAX_MISORDER, MAX_TRANSIT_CHANGE_S
+from mixer.transports.base import OLDEST_NS
 
 
 @loop("void(i8, u8[:], u4[:], i4[:], u8[:], i4[:], i8[:], i8[:], i8, i8, i8, i8, i8, i8, u8[::1], i4[::1], i8[::1])")
@@ -50,7 +42,7 @@ def finish(
         arrival = now_ns
         if np.int64(control_bytes[i]) == control_size and control_type[i] == stamp_type:
             arrival = seconds[i] * 1_000_000_000 + nanoseconds[i] + wall_ns
-            arrival = min(max(arrival, now_ns - _PAST_NS), now_ns)
+            arrival = min(max(arrival, now_ns - OLDEST_NS), now_ns)
         arrival_ns[i] = arrival
 
 
@@ -76,9 +68,9 @@ def parse(
 ) -> bool:
     """Fixed headers; returns whether all `n` are plain RTP. What is not `ok` is settled by the twin's second part."""
     plain = True
-    longest = data.shape[1] - _FIXED_BYTES
+    longest = data.shape[1] - FIXED_BYTES
     for i in range(n):
-        for k in range(_FIXED_BYTES):
+        for k in range(FIXED_BYTES):
             head[i, k] = data[i, k]
         second = np.int64(data[i, 1])
         marker[i] = second >> 7 != 0
@@ -88,12 +80,12 @@ def parse(
         timestamp[i] = stamp | np.int64(data[i, 6]) << 8 | np.int64(data[i, 7])
         name = np.int64(data[i, 8]) << 24 | np.int64(data[i, 9]) << 16
         ssrc[i] = name | np.int64(data[i, 10]) << 8 | np.int64(data[i, 11])
-        offset[i] = _FIXED_BYTES
-        size = np.int64(length[i]) - _FIXED_BYTES
+        offset[i] = FIXED_BYTES
+        size = np.int64(length[i]) - FIXED_BYTES
         payload_length[i] = size
         reason[i] = 0
         is_rtcp[i] = False
-        good = data[i, 0] == 0x80 and 0 < size <= longest and not 192 <= second <= 223
+        good = data[i, 0] == PLAIN and 0 < size <= longest and not RTCP_FIRST <= second < RTCP_FIRST + RTCP_TYPES
         ok[i] = good
         plain = plain and good
     return plain
@@ -174,7 +166,7 @@ def count(
             last_timestamp[row] = stamp
             last_arrival_ns[row] = arrival
         step = (low - highest[row] - leapt[row] + 0x8000) % 0x10000 - 0x8000
-        leaps = step > _MAX_DROPOUT or step < -_MAX_MISORDER
+        leaps = step > MAX_DROPOUT or step < -MAX_MISORDER
         if leaps:
             leapt[row] += step - 1
             step = 1
@@ -184,9 +176,9 @@ def count(
         if advance != 0:
             rate = np.float64(clock_rate[i])
             change = abs((arrival - last_arrival_ns[row]) * (rate * 1e-9) - advance)
-            if leaps or change > _MAX_TRANSIT_CHANGE_S * rate:
+            if leaps or change > MAX_TRANSIT_CHANGE_S * rate:
                 change = 0.0
-            jitter[row] = jitter[row] * _KEEP + change * (1 - _KEEP)
+            jitter[row] = jitter[row] * KEEP + change * (1 - KEEP)
             last_timestamp[row] = stamp
             last_arrival_ns[row] = arrival
 
@@ -224,8 +216,8 @@ def place(
         offset[i] = distance - at * slot_ts
         ticks = ahead // tick_ts
         into[i] = ahead - ticks * tick_ts
-        margin_ns[i] = age_ns[i] + ticks * _TICK_NS
-        wait_ns[i] = margin_ns[i] + into[i] * _TICK_NS // tick_ts
+        margin_ns[i] = age_ns[i] + ticks * TICK_NS
+        wait_ns[i] = margin_ns[i] + into[i] * TICK_NS // tick_ts
     return True
 
 
@@ -260,7 +252,7 @@ def note(
         least_now[row] = min(least_now[row], worst[row])
         late = min(max(longest[row] - worst[row], 0) // bin_ns, lags.shape[0] - 1)
         lags[late, row] += weight
-        smoothed[row] += (worst[row] - smoothed[row]) * _SMOOTHING
+        smoothed[row] += (worst[row] - smoothed[row]) * SMOOTHING
         worst[row] = nothing_ns
 
 

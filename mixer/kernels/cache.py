@@ -19,7 +19,19 @@ from typing import Any, Final
 
 _HERE: Final = Path(__file__).parent
 _MODULES: Final = ("arriving", "sounding", "leaving", "plain")
-_CONSTANTS: Final = ("dsp/limiter.py", "dsp/speech.py", "plain.py")
+_CONSTANTS: Final = (
+    "dsp/levels.py",
+    "dsp/limiter.py",
+    "dsp/speech.py",
+    "formats/sampled.py",
+    "plain.py",
+    "receive/action.py",
+    "receive/arrivals.py",
+    "receive/playout.py",
+    "rtp/header.py",
+    "rtp/reception.py",
+    "transports/base.py",
+)
 """Files whose constants or types are compiled in; numba itself looks at a function's own file only."""
 
 

@@ -3,14 +3,11 @@
 The twins are `rtp.header.write`, `Mixer._send` and `SampledTable.encode`.
 """
 
-from typing import Any
-
 import numpy as np
 
+from mixer.kernels.bundles import Column
 from mixer.kernels.registry import loop
-
-Column = Any
-"""An array of one of the types in the signature."""
+from mixer.rtp.header import PLAIN
 
 
 @loop("void(i8, u1[:,::1], u1[::1], b1[::1], i8[::1], i8[::1], i8[::1])")
@@ -25,7 +22,7 @@ def write(
 ) -> None:
     """Fixed headers of `n` rows."""
     for row in range(n):
-        header[row, 0] = 0x80
+        header[row, 0] = PLAIN
         header[row, 1] = payload_type[row] | (0x80 if marker[row] else 0)
         header[row, 2] = sequence[row] >> 8 & 0xFF
         header[row, 3] = sequence[row] & 0xFF

@@ -10,18 +10,15 @@ from typing import Any
 import numpy as np
 
 from mixer import plain
+from mixer.formats.sampled import MOST
 from mixer.kernels.arriving import count, fit, live_on, note, note_into, parse, place, recognise, store
-from mixer.kernels.bundles import Came, Heard, Leaving, Sizes, Streams, Voices, Waiting
+from mixer.kernels.bundles import Came, Column, Heard, Leaving, Sizes, Streams, Voices, Waiting
 from mixer.kernels.leaving import advance, own_rows, point, write
 from mixer.kernels.registry import loop, part
 from mixer.kernels.sounding import add_up, decode_whole, measure, mix_minus
+from mixer.receive.action import Action
 
-Column = Any
-"""An array."""
-
-IDLE = 0
-PLAY = 2
-MOST = 8
+_IDLE, _PLAY = int(Action.IDLE), int(Action.PLAY)
 
 
 def _taken() -> tuple[Any, ...]:
@@ -260,7 +257,7 @@ def _is_plain(n: int, action: Column, waiting: Waiting, sizes: Sizes, voices: Vo
     """Whether all have the whole tick, or have never sent anything, and are heard at unity gain, and hear the mix."""
     mask = waiting.key.shape[1] - 1
     for row in range(n):
-        action[row] = PLAY if waiting.started[row] else IDLE
+        action[row] = _PLAY if waiting.started[row] else _IDLE
         if voices.gain[row] != 1 or voices.gain_before[row] != 1 or voices.made[row] != 0:
             return False
         if voices.live[row] and not voices.hears[row]:

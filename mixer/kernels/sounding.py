@@ -5,10 +5,10 @@ all rows. The twins are `SampledTable.pop`, `SpeechDetector.update`, `FormatTabl
 """
 
 import math
-from typing import Any
 
 import numpy as np
 
+from mixer.dsp.levels import FULL_SCALE_POWER, SILENCE_DBOV, SILENCE_POWER
 from mixer.dsp.limiter import CEILING, FOLLOWED, HELD_KEPT, KEPT, KNEE, RELEASED
 from mixer.dsp.speech import (
     ABOVE_FLOOR_DB,
@@ -20,18 +20,17 @@ from mixer.dsp.speech import (
     LOWEST_FLOOR_DBOV,
     RELEASE_TICKS,
 )
+from mixer.kernels.bundles import Column
 from mixer.kernels.registry import loop
-
-Column = Any
-"""An array of one of the types in the signature."""
+from mixer.receive.action import Action
 
 _CEILING = np.float32(CEILING)
 _KNEE = np.float32(KNEE)
 _ONE = np.float32(1)
-_POWER = 1.0 / 32768.0**2
-_SILENCE_POWER = 10.0**-12.7
+_POWER = 1.0 / FULL_SCALE_POWER
+_SILENCE = np.float32(SILENCE_DBOV)
 _LANES = 8
-_IDLE, _PLAY = 0, 2
+_IDLE, _PLAY = int(Action.IDLE), int(Action.PLAY)
 
 
 @loop(
@@ -109,7 +108,7 @@ def measure(
     samples = frames.shape[1]
     sums = np.zeros(_LANES, np.float32)
     for row in range(n):
-        decibels = np.float32(-127)
+        decibels = _SILENCE
         if says[row]:
             sums[:] = np.float32(0)
             for block in range(samples // _LANES):
@@ -119,7 +118,7 @@ def measure(
             power = 0.0
             for lane in range(_LANES):
                 power += np.float64(sums[lane])
-            decibels = np.float32(10 * math.log10(min(max(power * _POWER / samples, _SILENCE_POWER), 1.0)))
+            decibels = np.float32(10 * math.log10(min(max(power * _POWER / samples, SILENCE_POWER), 1.0)))
         level[row] = decibels
         lowest = min(floor[row] + np.float32(FLOOR_RISE_DB), decibels)
         lowest = min(max(lowest, np.float32(LOWEST_FLOOR_DBOV)), np.float32(HIGHEST_FLOOR_DBOV))

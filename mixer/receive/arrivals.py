@@ -25,7 +25,7 @@ USUAL: Final = 0.98
 KEPT: Final = 0.7
 """Of the histogram, from one part to the next; with half a second each, a time constant of 1.4 seconds."""
 _HEAVY: Final = 1e6
-_SMOOTHING: Final = 0.0625
+SMOOTHING: Final = 0.0625
 NOTHING_NS: Final = 10**12
 """The least wait or margin, or minus the longest wait, of a leg of which no packet came."""
 
@@ -101,7 +101,7 @@ class Arrivals:
         came = worst < NOTHING_NS
         late = np.minimum(np.maximum(self.longest_ns - worst, 0) // BIN_NS, BINS - 1)
         self._lags.reshape(-1)[late * len(worst) + self._rows] += came * self.weight
-        np.add(self.wait_ns, (worst - self.wait_ns) * _SMOOTHING, out=self.wait_ns, where=came)
+        np.add(self.wait_ns, (worst - self.wait_ns) * SMOOTHING, out=self.wait_ns, where=came)
 
     def shift(self, rows: Rows, by_ns: Times | int) -> None:
         """Packets of these legs (k,) wait so much longer (k,) from now on: whole ticks."""

@@ -18,15 +18,15 @@ from mixer import kernels
 FIXED_BYTES: Final = 12
 """Size of the fixed header, RFC 3550 section 5.1."""
 
-_PLAIN: Final = 0x80
+PLAIN: Final = 0x80
 """First byte of version 2 without padding, extension or CSRC."""
 _PADDING: Final = 0x20
 _EXTENSION: Final = 0x10
 _CSRC_COUNT: Final = 0x0F
 _LEAST_BYTES: Final = 8
 """Neither RTP nor an RTCP packet that names its sender is shorter."""
-_RTCP_FIRST: Final = 192
-_RTCP_TYPES: Final = 32
+RTCP_FIRST: Final = 192
+RTCP_TYPES: Final = 32
 """RFC 5761 section 4: a second byte of 192..223 is an RTCP packet type; RTP leaves types 64..95 unused."""
 
 
@@ -121,10 +121,10 @@ def parse(data: NDArray[np.uint8], length: NDArray[np.int32], n: int, out: Heade
     out.reason[:n] = DropReason.NONE
     out.is_rtcp[:n] = False
     ok = out.ok[:n]
-    np.equal(head[:, 0], _PLAIN, out=ok)
+    np.equal(head[:, 0], PLAIN, out=ok)
     ok &= payload_length > 0
     ok &= payload_length <= data.shape[1] - FIXED_BYTES
-    ok &= second - np.uint8(_RTCP_FIRST) >= _RTCP_TYPES  # wraps below 192, so one comparison does for both ends
+    ok &= second - np.uint8(RTCP_FIRST) >= RTCP_TYPES  # wraps below 192, so one comparison does for both ends
     if not ok.all():
         _parse_odd(data, length, np.flatnonzero(~ok), out)
 
@@ -133,7 +133,7 @@ def _parse_odd(data: NDArray[np.uint8], length: NDArray[np.int32], rows: NDArray
     """Settle the rows that are not plain RTP; RTCP first, as large conferences have some in every batch."""
     size = length[rows]
     second = out._head[rows, 1]
-    rtcp = second - np.uint8(_RTCP_FIRST) < _RTCP_TYPES
+    rtcp = second - np.uint8(RTCP_FIRST) < RTCP_TYPES
     rtcp &= out._head[rows, 0] >> 6 == 2
     rtcp &= (size >= _LEAST_BYTES) & (size <= data.shape[1])
     out.is_rtcp[rows] = rtcp
@@ -217,7 +217,7 @@ def write(
     if loops is not None:
         loops.write(len(rows), rows, payload_type, marker, sequence, timestamp, ssrc)
         return
-    rows[:, 0] = _PLAIN
+    rows[:, 0] = PLAIN
     np.left_shift(marker.view(np.uint8), 7, out=rows[:, 1])
     rows[:, 1] |= payload_type
     rows.view(">u2")[:, 1] = sequence

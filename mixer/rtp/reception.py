@@ -26,7 +26,7 @@ MAX_MISORDER: Final = 100
 MAX_TRANSIT_CHANGE_S: Final = 2.0
 """A larger step between two packets is a clock that was set, not a network."""
 
-_KEEP: Final = 15 / 16
+KEEP: Final = 15 / 16
 """Jitter is a running mean with gain 1/16, RFC 3550 section 6.4.1."""
 _LOST_MIN: Final = -(1 << 23)
 _LOST_MAX: Final = (1 << 23) - 1
@@ -169,7 +169,7 @@ class Reception:
             legs, stamp, arrival, rate = legs[kept], stamp[kept], arrival[kept], rate[kept]
             advance, leaps = advance[kept], leaps[kept]
         change = _transit_change(arrival - self._arrival_ns[legs], advance, rate, leaps)
-        self.jitter[legs] = self.jitter[legs] * _KEEP + change * (1 - _KEEP)
+        self.jitter[legs] = self.jitter[legs] * KEEP + change * (1 - KEEP)
         self._timestamp[legs] = stamp
         self._arrival_ns[legs] = arrival
 
@@ -213,8 +213,8 @@ class Reception:
         change = _transit_change(elapsed, advance, rate, leaps)
         ends = starts + counts
         age = np.repeat(ends, counts) - 1 - np.arange(len(row))
-        fed = np.add.reduceat((1 - _KEEP) * _KEEP**age * change, starts)
-        self.jitter[legs] = self.jitter[legs] * _KEEP**counts + fed
+        fed = np.add.reduceat((1 - KEEP) * KEEP**age * change, starts)
+        self.jitter[legs] = self.jitter[legs] * KEEP**counts + fed
         self._timestamp[legs] = stamp[ends - 1]
         self._arrival_ns[legs] = arrival[ends - 1]
 

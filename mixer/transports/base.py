@@ -17,6 +17,9 @@ FLOOD_ROWS = 2048
 """Datagrams a tick taken from a shared socket beyond the legs' own. Junk from strangers has to be read to get at the
 media behind it; this much, 100 000 a second, costs a few milliseconds."""
 
+OLDEST_NS = 1_000_000_000
+"""A kernel's stamp that is further in the past, or in the future, is of a wall clock that was stepped."""
+
 LEG_ROWS = 8
 """Datagrams a tick and leg taken at most."""
 

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mixer import clock, kernels
-from mixer.transports.base import DATAGRAM_BYTES, FLOOD_ROWS, LEG_ROWS, Batch, Outgoing
+from mixer.transports.base import DATAGRAM_BYTES, FLOOD_ROWS, LEG_ROWS, OLDEST_NS, Batch, Outgoing
 from mixer.transports.libc import (
     ADDRESS,
     CONTROL,
@@ -98,7 +98,7 @@ class _Receiver:
         stamps = self.control["seconds"][:n] * 1_000_000_000 + self.control["nanoseconds"][:n]
         stamps += wall_ns
         # A stepped wall clock must not put a packet into the future or the far past.
-        np.clip(stamps, now_ns - 1_000_000_000, now_ns, out=stamps)
+        np.clip(stamps, now_ns - OLDEST_NS, now_ns, out=stamps)
         batch.arrival_ns[:n] = np.where(stamped, stamps, now_ns)
 
 
