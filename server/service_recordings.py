@@ -14,10 +14,10 @@ from typing import Final
 import structlog
 
 from recording.catalog import Finished, Manifest, folder_name, repair_command
+from server import children
 from server.conference.commands import RecordingFinished
 from server.conference.model import Conference
 from server.conference.recordings import RecordingResult, RecordingState
-from server.recordings import children
 from server.service_context import Context
 from server.service_recording import RecordingRun
 from server.service_retry import until_written

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from recording.catalog import Manifest, folder_name
-from server.recordings import children
+from server import children
 from server.recordings.flights import Flights
 from server.recordings.model import MANIFEST
 from server.tasks import Tasks

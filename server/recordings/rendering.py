@@ -13,8 +13,8 @@ from typing import Final
 import structlog
 
 from recording.catalog import Format, Manifest, render_command, render_path
+from server import children
 from server.errors import ParleyError
-from server.recordings import children
 from server.recordings.flights import Flights
 from server.tasks import Tasks
 

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from recording.catalog import Manifest, RecordingsFolder, folder_name, repair_command
+from server import children
 from server.conference.recordings import RecordingState
 from server.journal.errors import JournalUnavailable
-from server.recordings import children
 from server.recordings.model import RecordingRow
 from server.recordings.recovery import FIRST_PAUSE_S, Recovery
 from tests.recording.making import record, recorder_in

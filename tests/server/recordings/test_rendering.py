@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from recording.catalog import Format, Manifest, render_path
+from server import children
+from server.children import Ended
 from server.errors import ParleyError
-from server.recordings import children
-from server.recordings.children import Ended
 from server.recordings.rendering import MOST_KEPT, Renderer
 from server.tasks import Tasks
 from tests.server.recordings.making import finished

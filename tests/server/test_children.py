@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from server.recordings import children
+from server import children
 
 WAITS = "import sys, time; print('here', flush=True); time.sleep(60)"
 

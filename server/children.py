@@ -1,7 +1,7 @@
-"""Runs the children that work on recordings: repairing, rendering, copying. Each is a program that ends by itself.
+"""Runs children that work on recordings, or compile for mixers to come. Each is a program that ends by itself.
 
 Decides how they are started and that none outlives its caller's interest. What they do is their own affair; that they
-are gentle to the mixers, too: each lowers its own priority.
+are gentle to the mixers, too: each that runs beside some lowers its own priority.
 """
 
 import asyncio
