@@ -55,13 +55,19 @@ async def test_the_end_tells_of_the_recording_when_its_files_are_done_in_time(ap
     assert end["recording_url"] == f"http://127.0.0.1:8080/v1/recordings/{recorder(api).config.recording_id}/audio"
 
 
-async def test_a_recording_that_takes_long_to_finish_does_not_hold_up_the_end(
-    api: Api, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def ended_before_its_recording(api: Api, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A conference that has ended, and whose recorder is not done yet; its id."""
     monkeypatch.setattr("server.service_recorders.RESULT_WITHIN_S", 0.01)
     conference_id, _ = await recorded(api)
     recorder(api).holds_back = True
     await api.post(f"/v1/conferences/{conference_id}/end")
+    return conference_id
+
+
+async def test_a_recording_that_takes_long_to_finish_does_not_hold_up_the_end(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    conference_id = await ended_before_its_recording(api, monkeypatch)
     end = await last(api, conference_id)
     assert end["status"] == "conference-end"
     assert "recording_file_size" not in end
@@ -177,10 +183,7 @@ async def test_what_was_asked_for_and_never_began_is_absent(api: Api) -> None:
 async def test_a_recording_whose_conference_is_forgotten_meanwhile_comes_to_its_end(
     api: Api, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("server.service_recorders.RESULT_WITHIN_S", 0.01)
-    conference_id, _ = await recorded(api)
-    recorder(api).holds_back = True
-    await api.post(f"/v1/conferences/{conference_id}/end")
+    conference_id = await ended_before_its_recording(api, monkeypatch)
     journal, recording_id = api.service.context.journal, recorder(api).config.recording_id
     assert await journal.prune(api.clock.now() + 1, 10) == 1
     recorder(api).publish()
