@@ -24,9 +24,10 @@ from tests.support.hooks import Hooks
 from tests.support.live_server import LiveServer
 from tests.support.mounts import seeing, seen
 from tests.support.recorded_talk import Talk, decoded, verdict, wait_done
+from tests.support.stalls import Stalls
 
-LONGEST_STALL_MS = 100
-"""Of the callers of a machine that is busy: there may be so much silence where there should be none."""
+LONGEST_GAP_MS = 100
+"""Silence where there should be none, beyond what the machine stood still: callers are not in time if it is busy."""
 
 
 def test_whoever_is_killed_recordings_are_whole_true_and_told_of(tmp_path: Path) -> None:
@@ -44,6 +45,12 @@ def test_whoever_is_killed_recordings_are_whole_true_and_told_of(tmp_path: Path)
 def running_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[LiveServer, Hooks]]:
     with running(tmp_path_factory.mktemp("recordings")) as both:
         yield both
+
+
+@pytest.fixture
+def stalls() -> Iterator[Stalls]:
+    with Stalls() as watching:
+        yield watching
 
 
 @pytest.fixture
@@ -75,7 +82,7 @@ def told_end(talk: Talk) -> dict[str, Any] | None:
     return told[0] if told else None
 
 
-def check_heard_without_a_gap(talk: Talk) -> None:
+def check_heard_without_a_gap(talk: Talk, stalls: Stalls) -> None:
     """The listener got every packet, each 20 ms after the one before, and no silence between the counted seconds."""
     packets = [received.packet for received in talk.listener.packets()]
     steps = {(later.timestamp - earlier.timestamp) & 0xFFFFFFFF for earlier, later in pairwise(packets)}
@@ -85,10 +92,10 @@ def check_heard_without_a_gap(talk: Talk) -> None:
     seconds = seconds_in(sound.pcm, sound.rate)
     there = np.flatnonzero(seconds >= 0)
     assert len(there) > 100
-    assert np.diff(there).max() * 20 <= LONGEST_STALL_MS
+    assert np.diff(there).max() * 20 <= LONGEST_GAP_MS + stalls.longest_ms()
 
 
-def test_a_full_disk_ends_the_recording_with_all_until_then_and_nobody_hears_it(tmp_path: Path) -> None:
+def test_a_full_disk_ends_the_recording_with_all_until_then_and_nobody_hears_it(tmp_path: Path, stalls: Stalls) -> None:
     folder = tmp_path / "data" / "recordings"
     with talking(tmp_path, seeing("size=1m", folder)) as talk:
         path = f"/v1/recordings/{talk.recording_id}"
@@ -98,7 +105,7 @@ def test_a_full_disk_ends_the_recording_with_all_until_then_and_nobody_hears_it(
         time.sleep(1.5)
         assert talk.server.get(f"/v1/conferences/{talk.conference_id}")["status"] == "in-progress"
         assert talk.heard().heard_ms >= heard_until + 1000
-        check_heard_without_a_gap(talk)
+        check_heard_without_a_gap(talk, stalls)
 
         manifest = wait_done(talk)[1]
         assert (manifest.status, manifest.reason) == ("failed", "disk_full")
@@ -115,16 +122,16 @@ def test_a_full_disk_ends_the_recording_with_all_until_then_and_nobody_hears_it(
         talk.leave()
 
 
-def test_a_folder_that_cannot_be_written_fails_the_recording_alone(tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_written_fails_the_recording_alone(tmp_path: Path, stalls: Stalls) -> None:
     with talking(tmp_path, seeing("ro", tmp_path / "data" / "recordings")) as talk:
         told = wait_for(lambda: told_end(talk))
         assert (told["recording_status"], told["reason"]) == ("failed", "read_only")
         time.sleep(2.5)
-        check_heard_without_a_gap(talk)
+        check_heard_without_a_gap(talk, stalls)
         talk.leave()
 
 
-def test_a_folder_that_vanishes_fails_recordings_until_it_is_back(talk: Talk) -> None:
+def test_a_folder_that_vanishes_fails_recordings_until_it_is_back(talk: Talk, stalls: Stalls) -> None:
     time.sleep(1.0)
     folder = talk.server.data / "recordings"
     shutil.rmtree(folder)
@@ -132,7 +139,7 @@ def test_a_folder_that_vanishes_fails_recordings_until_it_is_back(talk: Talk) ->
     assert (told["recording_status"], told["reason"]) == ("failed", "folder_gone")
     assert talk.server.http.get(f"/v1/recordings/{talk.recording_id}/audio").status_code == 404
     time.sleep(1.5)
-    check_heard_without_a_gap(talk)
+    check_heard_without_a_gap(talk, stalls)
     talk.leave()
     # It is not made anew: a disk that is not there is not to be taken for a folder of another.
     without = Talk(talk.server, talk.hooks, "without")
@@ -149,7 +156,7 @@ def test_a_folder_that_vanishes_fails_recordings_until_it_is_back(talk: Talk) ->
     assert verdict(again).faults == ()
 
 
-def test_a_stall_of_the_disk_loses_nothing_and_nobody_hears_it(talk: Talk) -> None:
+def test_a_stall_of_the_disk_loses_nothing_and_nobody_hears_it(talk: Talk, stalls: Stalls) -> None:
     time.sleep(1.0)
     recorder = talk.process("recorder")
     assert recorder is not None
@@ -157,7 +164,7 @@ def test_a_stall_of_the_disk_loses_nothing_and_nobody_hears_it(talk: Talk) -> No
     time.sleep(2.0)
     os.kill(recorder, signal.SIGCONT)
     time.sleep(1.0)
-    check_heard_without_a_gap(talk)
+    check_heard_without_a_gap(talk, stalls)
     talk.leave()
     found = verdict(talk, most_lost_ms=60)
     assert found.faults == ()
