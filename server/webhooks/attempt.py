@@ -22,6 +22,7 @@ from server.webhooks.fragments import NO_OVERRIDES, Overrides, split_overrides
 from server.webhooks.model import Delivery
 from server.webhooks.outcome import Outcome, answered, failed
 from server.webhooks.sign import Signer
+from server.webhooks.turns import Endpoint
 
 log = structlog.get_logger(__name__)
 
@@ -126,10 +127,10 @@ class Attempts:
         return target
 
 
-def host_of(url: str) -> str:
-    """Return host and port of a URL, to tell servers apart; whatever else it is, it is returned as it is."""
+def endpoint_of(url: str) -> Endpoint:
+    """Return whom a URL asks, whatever it is; what stands in the query does not make it another."""
     try:
         checked = check_url(strip_fragment(url)[0], Allowance(everything=True))
     except UrlError:
-        return url
-    return f"{checked.host}:{checked.port}"
+        return Endpoint(url, "")
+    return Endpoint(f"{checked.host}:{checked.port}", checked.target.partition("?")[0])

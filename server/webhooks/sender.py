@@ -18,13 +18,13 @@ import structlog
 
 from server.tasks import Tasks
 from server.urls.check import safe_url
-from server.webhooks.attempt import Attempts, Client, host_of
+from server.webhooks.attempt import Attempts, Client, endpoint_of
 from server.webhooks.batching import Batcher, persistently
 from server.webhooks.model import Delivery, DeliveryState, Outbox, Settled
 from server.webhooks.outcome import Outcome
 from server.webhooks.schedule import DEFAULT_SCHEDULE_S, next_attempt_at
 from server.webhooks.sign import Signer
-from server.webhooks.turns import Due, Turns
+from server.webhooks.turns import Due, Endpoint, Turns
 
 log = structlog.get_logger(__name__)
 
@@ -63,7 +63,8 @@ class _Lane:
     """A lane that waits for its turn, or sends."""
 
     lane_id: int
-    host: str = ""
+    endpoint: Endpoint | None = None
+    """Known once it was looked at what waits in it."""
     again: bool = False
     """There may be more in it than was seen when it was last looked at."""
 
@@ -95,8 +96,8 @@ class Sender:
         self._due = Due()
         self._active: dict[int, _Lane] = {}
         self._unplaced: deque[_Lane] = deque()
-        """Those of the active lanes whose host is not known."""
-        self._hosts: dict[int, str] = {}
+        """Those of the active lanes whose endpoint is not known."""
+        self._endpoints: dict[int, Endpoint] = {}
         """Of lanes that were active lately."""
         self._timer: asyncio.TimerHandle | None = None
         self._running = False
@@ -156,9 +157,9 @@ class Sender:
             return
         self._idle.clear()
         self._due.drop(lane_id)
-        lane = self._active[lane_id] = _Lane(lane_id, self._hosts.get(lane_id, ""))
-        if lane.host:
-            self._turns.wait(lane_id, lane.host)
+        lane = self._active[lane_id] = _Lane(lane_id, self._endpoints.get(lane_id))
+        if lane.endpoint:
+            self._turns.wait(lane_id, lane.endpoint)
         else:
             self._unplaced.append(lane)
 
@@ -198,7 +199,7 @@ class Sender:
             self._timer = asyncio.get_running_loop().call_later(in_s, self._pump)
 
     async def _place(self) -> None:
-        """Find out to which hosts lanes lead, a batch at a time: what waits in them stays in the outbox."""
+        """Find out to which endpoints lanes lead, a batch at a time: what waits in them stays in the outbox."""
         try:
             while self._unplaced:
                 lanes = [self._unplaced.popleft() for _ in range(min(_PLACED_AT_ONCE, len(self._unplaced)))]
@@ -216,40 +217,42 @@ class Sender:
         elif heads[0].next_at > self._clock.now():
             self._deactivate(lane, heads[0].next_at)
         else:
-            lane.host = host_of(heads[0].url)
-            if len(self._hosts) >= _MOST_KNOWN:
-                del self._hosts[next(iter(self._hosts))]
-            self._hosts[lane.lane_id] = lane.host
-            self._turns.wait(lane.lane_id, lane.host)
+            lane.endpoint = endpoint_of(heads[0].url)
+            if len(self._endpoints) >= _MOST_KNOWN:
+                del self._endpoints[next(iter(self._endpoints))]
+            self._endpoints[lane.lane_id] = lane.endpoint
+            self._turns.wait(lane.lane_id, lane.endpoint)
 
     async def _take_turn(self, lane: _Lane) -> None:
+        endpoint = lane.endpoint
+        assert endpoint is not None, "it has waited for its turn there"
         try:
-            due_at = await self._send_some(lane)
+            due_at = await self._send_some(lane, endpoint)
         except Exception:
             log.exception("a lane of webhooks has to wait", lane_id=lane.lane_id)
             due_at = self._clock.now() + _AFTER_A_MISTAKE_S
         finally:
-            self._turns.leave(lane.host)
+            self._turns.leave(endpoint)
         self._deactivate(lane, due_at)
         self._pump()
 
-    async def _send_some(self, lane: _Lane) -> float | None:
+    async def _send_some(self, lane: _Lane, endpoint: Endpoint) -> float | None:
         """Send the first deliveries of a lane in order; return when the next is due, None: there is none."""
         lane.again = False
         deliveries = await self._heads.ask(lane.lane_id)
         for delivery in deliveries:
             if delivery.next_at > self._clock.now():
                 return delivery.next_at
-            settled = await self._deliver(delivery, lane.host)
+            settled = await self._deliver(delivery, endpoint)
             if settled.state is not DeliveryState.DELIVERED:
                 # What was loaded does not know of the gap, or that its lane is closed.
                 return settled.at if settled.next_at is None else settled.next_at
         return self._clock.now() if len(deliveries) == _LOADED_AT_ONCE else None
 
-    async def _deliver(self, delivery: Delivery, host: str) -> Settled:
+    async def _deliver(self, delivery: Delivery, endpoint: Endpoint) -> Settled:
         """Make an attempt, and return what was committed about it."""
         outcome = await self._attempts.make(delivery)
-        self._turns.answers(host, in_time=outcome.error not in _TIMEOUTS)
+        self._turns.answers(endpoint, in_time=outcome.error not in _TIMEOUTS)
         settled = self._judge(delivery, outcome)
         await self._settle.ask(settled)
         if settled.state is DeliveryState.DELIVERED:

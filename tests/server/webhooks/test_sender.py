@@ -11,7 +11,7 @@ import pytest
 from server.urls.errors import FetchError
 from server.webhooks.model import DeliveryState
 from server.webhooks.schedule import DEFAULT_SCHEDULE_S
-from server.webhooks.turns import MOST_AT_ONCE, MOST_PER_HOST
+from server.webhooks.turns import MOST_AT_ONCE, MOST_UNPROVEN_PER_HOST
 from tests.server.webhooks.examples import AT, delivery, event
 from tests.server.webhooks.virtual import FakeAnswer, FakeClient, FakeOutbox, Sent, sender, virtually
 
@@ -294,7 +294,20 @@ def test_a_hanging_host_takes_its_share_of_places_and_no_more() -> None:
     well = [sent for sent in client.sent if "well" in sent.url]
     assert len(well) == 50
     assert max(sent.at for sent in well) < 0.1
-    assert len(client.sent) - len(well) == MOST_PER_HOST
+    assert len(client.sent) - len(well) == MOST_UNPROVEN_PER_HOST
+
+
+def test_an_endpoint_that_hangs_holds_up_no_other_of_the_same_host() -> None:
+    outbox = FakeOutbox()
+    for lane_id in range(1, 301):
+        fill(outbox, lane_id, 1, url=f"https://one.example/hangs?conference={lane_id}")
+    for lane_id in range(401, 411):
+        fill(outbox, lane_id, 5, url=f"https://one.example/well/{lane_id}")
+    client = FakeClient(lambda sent: hang(sent) if "hangs" in sent.url else FakeAnswer())
+    run(outbox, client, for_s=1)
+    well = [sent for sent in client.sent if "well" in sent.url]
+    assert len(well) == 50
+    assert max(sent.at for sent in well) < 0.1
 
 
 def test_a_host_that_hung_gets_few_places_until_it_answers() -> None:
@@ -331,7 +344,7 @@ def test_a_lane_with_much_to_say_lets_others_of_its_host_speak() -> None:
         return FakeAnswer()
 
     client = FakeClient(slow)
-    for lane_id in range(1, MOST_PER_HOST + 1):
+    for lane_id in range(1, MOST_UNPROVEN_PER_HOST + 1):
         fill(outbox, lane_id, 1000)
     late = fill(outbox, 99, 1)
     run(outbox, client, for_s=100)
