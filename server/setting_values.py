@@ -81,7 +81,7 @@ def networks(value: object) -> object:
 
 def schedule(value: object) -> object:
     """Seconds, at least one number of them."""
-    parts = value.split(",") if isinstance(value, str) else value
+    parts = value.split(",") if isinstance(value, str) else [value] if isinstance(value, (int, float)) else value
     if not isinstance(parts, (list, tuple)):
         raise ValueError("write seconds separated by commas, such as 5,30,120")
     try:

@@ -165,6 +165,12 @@ def test_settings_of_later_features_are_known_and_reported(monkeypatch: pytest.M
     assert settings.without_effect() == ["PARLEY_RELAY_PORT"]
 
 
+def test_a_schedule_may_be_one_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    for text, waits_s in {"5": (5.0,), "0": (0.0,), "0,0.5": (0.0, 0.5)}.items():
+        monkeypatch.setenv("PARLEY_WEBHOOK_SCHEDULE", text)
+        assert load_settings({"dev": True}).webhook_schedule == waits_s
+
+
 def test_secrets_do_not_show(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PARLEY_API_KEYS", "a:the-marker-secret")
     monkeypatch.setenv("PARLEY_SIGNING_SECRET", "the-marker-signing")
