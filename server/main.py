@@ -110,7 +110,7 @@ async def serve(settings: Settings, listener: socket.socket) -> int:
         journal = Journal(settings.journal_url)
         waits_s = waits_of(settings.webhook_schedule)
         webhooks = Sender(journal, urls, clock, secret=secret, waits_s=waits_s)
-        service = Service(settings, clock, journal, Mixers(), prompts, webhooks)
+        service = Service(settings, clock, journal, Mixers(), prompts, urls, webhooks)
         return await _serve(service, settings, listener)
 
 

@@ -36,7 +36,7 @@ from server.recordings.shelf import Sound
 from server.recordings.store import RecordingStore
 from server.retention import Retention
 from server.service_calls import NewCall, create_call, finish_call
-from server.service_context import Clock, Context
+from server.service_context import Clock, Context, UrlGuard
 from server.service_joining import Joined, Joining, Wish
 from server.service_news import NewsDesk
 from server.service_prompts import Prompts
@@ -62,9 +62,16 @@ class Service:
     """The use cases. Every method that acts for a request raises `ParleyError`."""
 
     def __init__(
-        self, settings: Settings, clock: Clock, journal: Journal, mixers: Mixers, prompts: Prompts, webhooks: Sender
+        self,
+        settings: Settings,
+        clock: Clock,
+        journal: Journal,
+        mixers: Mixers,
+        prompts: Prompts,
+        urls: UrlGuard,
+        webhooks: Sender,
     ) -> None:
-        """`webhooks` sends what is in the journal's outbox."""
+        """`urls` judges what users name, `webhooks` sends what is in the journal's outbox."""
         calls, tasks, housekeeping = Calls(), Tasks(), Tasks()
         bind_ip = LOOPBACK if settings.loopback_media else "0.0.0.0"
         lobby = Lobby(
@@ -91,6 +98,7 @@ class Service:
             store=RecordingStore(settings, journal, housekeeping, clock.now, clock.monotonic),
             recordings=self._recordings,
             housekeeping=housekeeping,
+            urls=urls,
             webhooks=webhooks,
             calls=calls,
         )

@@ -39,7 +39,7 @@ async def update(context: Context, project_id: str, reference: str, command: Upd
     """Change how a participant takes part; return the conference and the participant afterwards."""
     for field, url in (("wait_url", command.wait_url), ("hold_url", command.hold_url)):
         if not isinstance(url, Keep):
-            context.check_url(field, url)
+            await context.check_url(field, url)
     async with in_progress(context, project_id, reference) as live:
         _present(live, command.call_id)
         await carry_out(context, live, command)
@@ -48,7 +48,7 @@ async def update(context: Context, project_id: str, reference: str, command: Upd
 
 async def announce(context: Context, project_id: str, reference: str, url: str, call_id: str | None) -> str:
     """Have something played to all, or to one participant; return the announcement's id."""
-    context.check_url("url", url)
+    await context.check_url("url", url)
     async with in_progress(context, project_id, reference) as live:
         announcement_id = context.new_id()
         await carry_out(context, live, Announce(announcement_id, url, call_id))

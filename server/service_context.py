@@ -5,7 +5,7 @@ This file only gathers; `service.py` puts it together and the `service_*` files 
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Final, Protocol
 from uuid import uuid4
 
 from server.calls.lobby import Lobby
@@ -23,10 +23,21 @@ from server.service_prompts import Prompts
 from server.service_recording import Results
 from server.settings import Settings
 from server.tasks import Tasks
-from server.urls.check import check_url
+from server.urls.check import CheckedUrl, check_url
 from server.urls.errors import UrlRefused
 from server.webhooks.fragments import split_overrides
 from server.webhooks.sender import Sender
+
+VETTING_S: Final = 1.0
+"""For finding out where a name leads, before a request that names it is answered."""
+
+
+class UrlGuard(Protocol):
+    """The guarded client, or one that tests script."""
+
+    async def vet(self, url: CheckedUrl, within_s: float) -> None:
+        """Raise `UrlRefused` if the name in a URL is known to lead where the server does not go."""
+        ...
 
 
 class Clock(Protocol):
@@ -64,6 +75,7 @@ class Context:
     """Recordings that are done."""
     recordings: Results
     """Told what comes of recordings."""
+    urls: UrlGuard
     webhooks: Sender
     """Delivers what is written; told after each write that there is something."""
     bell: Bell = field(default_factory=Bell)
@@ -83,20 +95,20 @@ class Context:
         if self.draining:
             raise ParleyError("draining", f"the server is draining and takes no new {what}")
 
-    def check_url(self, field: str, url: str | None) -> None:
+    async def check_url(self, field: str, url: str | None) -> None:
         """Raise `ParleyError` if the server cannot or may not go to a URL; None and an empty one are no URL."""
         if not url:
             return
         try:
-            check_url(url, self.settings.url_allowance)
+            await self.urls.vet(check_url(url, self.settings.url_allowance), VETTING_S)
         except UrlRefused as error:
             raise ParleyError(error.code, f"{field}: {error.detail}", fields=((field, error.detail),)) from error
 
-    def check_callback(self, field: str, callback: Callback | None) -> None:
+    async def check_callback(self, field: str, callback: Callback | None) -> None:
         """Raise `ParleyError` if a callback's URL, or the overrides in its fragment, cannot be used."""
         if callback is None:
             return
-        self.check_url(field, callback.url)
+        await self.check_url(field, callback.url)
         try:
             split_overrides(callback.url)
         except ValueError as error:

@@ -101,7 +101,7 @@ async def replay(context: Context, project_id: str, reference: str, again: Again
     """Have logged events of a conference delivered again; return how many deliveries that makes."""
     context.check_ready()
     if again.url is not None:
-        context.check_callback("url", Callback(again.url, events=()))
+        await context.check_callback("url", Callback(again.url, events=()))
     conference = await find_conference(context, project_id, reference)
     if again.url is None and not has_callback(conference.settings):
         raise ParleyError(

@@ -71,10 +71,10 @@ class Joined:
         return self.conference.participants[self.call.call_id]
 
 
-def _check_urls(context: Context, wish: Wish) -> None:
-    context.check_url("wait_url", wish.wait_url)
-    context.check_callback("status_callback", wish.callback)
-    context.check_callback("recording_status_callback", wish.recording_callback)
+async def _check_urls(context: Context, wish: Wish) -> None:
+    await context.check_url("wait_url", wish.wait_url)
+    await context.check_callback("status_callback", wish.callback)
+    await context.check_callback("recording_status_callback", wish.recording_callback)
 
 
 class Joining:
@@ -97,7 +97,7 @@ class Joining:
         """Bring a call that is up into a conference. Raises `ParleyError`."""
         context = self._context
         context.check_ready()
-        _check_urls(context, wish)
+        await _check_urls(context, wish)
         call = context.calls.get(project_id, call_id)
         async with context.live.locked((project_id, wish.name)):
             # The call's lock guards it in the lobby; once in the conference, the name's lock does.
@@ -118,7 +118,7 @@ class Joining:
         """Make a call and bring it into a conference; it ends when it leaves. Raises `ParleyError`."""
         context = self._context
         context.check_ready()
-        _check_urls(context, wish)
+        await _check_urls(context, wish)
         call = make_call(context, new, one_request=True)
         async with context.live.locked((new.project_id, wish.name)):
             live, events = await self._enter(call, wish)

@@ -28,13 +28,15 @@ from server.urls.resolve import Resolver, SystemResolver
 
 log = structlog.get_logger(__name__)
 
-_MOST_BUSY: Final = 100
-_MOST_IDLE: Final = 64
+_MOST_BUSY: Final = 132
+_MOST_IDLE: Final = 96
 """As many as webhooks send at once: between two requests all of their connections are idle for a moment."""
 _IDLE_S: Final = 15.0
 _MOST_STALE: Final = 8
 """Kept connections that are tried; a server that restarted has closed them all."""
 _FRAMING_BYTES: Final = 64 << 10
+_VETTED_S: Final = 30.0
+_MOST_VETTED: Final = 1024
 
 
 class GuardedClient:
@@ -55,8 +57,11 @@ class GuardedClient:
         self.allowance = allowance
         self._resolver = resolver if resolver is not None else SystemResolver()
         self._user_agent = _user_agent()
+        self._network = GuardedNetwork(allowance, self._resolver, network=network, is_own=is_own)
+        self._vetted: dict[str, float] = {}
+        """Names that need not be vetted again until then, on the loop's clock."""
         self._pool = ConnectionPool(
-            GuardedNetwork(allowance, self._resolver, network=network, is_own=is_own),
+            self._network,
             ssl_context if ssl_context is not None else httpcore2.default_ssl_context(),
             most_busy=_MOST_BUSY,
             most_idle=_MOST_IDLE,
@@ -68,6 +73,22 @@ class GuardedClient:
         await self._pool.aclose()
         if isinstance(self._resolver, SystemResolver):
             self._resolver.close()
+
+    async def vet(self, url: CheckedUrl, within_s: float) -> None:
+        """Raise `UrlRefused` if the name in a URL leads where the server does not go, as far as is known in that time.
+
+        It spares users a late surprise; what is safe is decided when the URL is requested. A name that means nothing
+        now may mean something then, and passes. Where everything is allowed, nothing is looked up.
+        """
+        loop = asyncio.get_running_loop()
+        if url.address is not None or self.allowance.everything or self._vetted.get(url.host, 0.0) > loop.time():
+            return
+        with suppress(FetchError, TimeoutError):
+            async with asyncio.timeout(within_s):
+                await self._network.judged(url.host)
+        if len(self._vetted) >= _MOST_VETTED:
+            self._vetted.clear()
+        self._vetted[url.host] = loop.time() + _VETTED_S
 
     @asynccontextmanager
     async def fetch(

@@ -63,7 +63,7 @@ class GuardedNetwork(httpcore2.AsyncNetworkBackend):
         deadline = asyncio.get_running_loop().time() + within_s
         try:
             async with asyncio.timeout_at(deadline):
-                addresses = await self._checked(host)
+                addresses = await self.judged(host)
                 return await self._dial(addresses[:_MOST_DIALLED], port, deadline)
         except TimeoutError:
             raise FetchError("timeout", f"no connection within {within_s:g} s", phase="connect") from None
@@ -81,8 +81,11 @@ class GuardedNetwork(httpcore2.AsyncNetworkBackend):
         """Wait between attempts, of which there is one."""
         await asyncio.sleep(seconds)
 
-    async def _checked(self, host: str) -> list[IPAddress]:
-        """Resolve `host` once; return all its addresses, all of which may be dialled."""
+    async def judged(self, host: str) -> list[IPAddress]:
+        """Resolve `host` once; return all its addresses, all of which may be dialled.
+
+        Raises `UrlRefused`, or `FetchError` if there are none.
+        """
         try:
             _, literal = parse_host(f"[{host}]" if ":" in host else host)
         except ValueError as error:

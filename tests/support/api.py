@@ -16,6 +16,8 @@ from server.api.app import create_app
 from server.journal import Journal
 from server.service import Service
 from server.settings import Settings
+from server.urls.check import CheckedUrl
+from server.urls.errors import UrlRefused
 from server.webhooks.sender import Sender
 from tests.support.fake_mixers import FakeMixer, FakeMixers
 from tests.support.fake_prompts import FakePrompts
@@ -47,6 +49,18 @@ class HandClock:
         self.steady_s += seconds
 
 
+class FakeGuard:
+    """Refuses names it is told of."""
+
+    def __init__(self) -> None:
+        self.forbidden: set[str] = set()
+
+    async def vet(self, url: CheckedUrl, within_s: float) -> None:
+        assert within_s > 0
+        if url.host in self.forbidden:
+            raise UrlRefused("url_forbidden", f"{url.host} resolves to an address that is not public (loopback)")
+
+
 class Api:
     """A client of a server in this process."""
 
@@ -58,6 +72,7 @@ class Api:
         clock: HandClock,
         http: httpx2.AsyncClient,
         receiver: FakeReceiver,
+        urls: FakeGuard,
     ) -> None:
         self.service = service
         self.mixers = fakes
@@ -66,6 +81,7 @@ class Api:
         self.http = http
         self.receiver = receiver
         """Of all webhooks."""
+        self.urls = urls
 
     async def request(self, method: str, path: str, body: Any = None, **options: Any) -> httpx2.Response:
         if body is not None:
@@ -171,12 +187,17 @@ def quiet() -> Iterator[None]:
 
 
 def make_service(
-    settings: Settings, clock: HandClock, fakes: FakeMixers, prompts: FakePrompts, receiver: FakeReceiver
+    settings: Settings,
+    clock: HandClock,
+    fakes: FakeMixers,
+    prompts: FakePrompts,
+    receiver: FakeReceiver,
+    urls: FakeGuard | None = None,
 ) -> Service:
     """Put a service together over fakes; it is not started."""
     journal = Journal(settings.journal_url)
     webhooks = Sender(journal, receiver, clock, secret=SIGNING_SECRET, chance=lambda: 0.5)
-    return Service(settings, clock, journal, fakes.as_mixers(), prompts, webhooks)
+    return Service(settings, clock, journal, fakes.as_mixers(), prompts, urls or FakeGuard(), webhooks)
 
 
 @asynccontextmanager
@@ -184,14 +205,14 @@ async def serving(data_dir: Path, fakes: FakeMixers | None = None, **values: Any
     """Run a server; it is stopped at the end if the test has not done so."""
     settings = settings_for(data_dir, **values)
     fakes = fakes or FakeMixers()
-    clock, prompts, receiver = HandClock(), FakePrompts(), FakeReceiver()
-    service = make_service(settings, clock, fakes, prompts, receiver)
+    clock, prompts, receiver, urls = HandClock(), FakePrompts(), FakeReceiver(), FakeGuard()
+    service = make_service(settings, clock, fakes, prompts, receiver, urls)
     transport = httpx2.ASGITransport(create_app(service))
     with quiet():
         async with httpx2.AsyncClient(transport=transport, base_url="http://127.0.0.1:8080") as http:
             await service.start()
             try:
-                yield Api(service, fakes, prompts, clock, http, receiver)
+                yield Api(service, fakes, prompts, clock, http, receiver, urls)
             finally:
                 if not service.context.stopping:
                     await service.stop()

@@ -88,6 +88,19 @@ async def test_a_callback_that_cannot_be_told_refuses_the_join(
     assert (await guarded_api.get("/v1/conferences"))["conferences"] == []
 
 
+@pytest.mark.parametrize("field", ["status_callback", "recording_status_callback", "wait_url"])
+async def test_a_name_that_leads_where_the_server_does_not_go_refuses_the_join(guarded_api: Api, field: str) -> None:
+    guarded_api.urls.forbidden = {"inside.example"}
+    body = {
+        "media": {"rtp": {"codec": "pcmu", "ip": "127.0.0.1", "port": 40000}},
+        field: "http://inside.example:8099/x",
+    }
+    problem = await guarded_api.refused("POST", "/v1/conferences/team/participants", body, 422, "url_forbidden")
+    assert problem["errors"][0]["field"] == field
+    assert guarded_api.footprint == EMPTY
+    assert (await guarded_api.get("/v1/conferences"))["conferences"] == []
+
+
 async def test_an_empty_url_is_none(api: Api) -> None:
     await api.enter("team", status_callback="", recording_status_callback="")
     await api.settle()

@@ -3,6 +3,7 @@
 import asyncio
 import io
 import socket
+from collections.abc import Sequence
 
 import pytest
 import structlog
@@ -43,6 +44,37 @@ async def test_a_get_says_what_it_wants_and_nothing_of_us() -> None:
     agent = asked.headers.pop("User-Agent")
     assert agent.startswith("Parley")
     assert asked.headers == {"Host": f"127.0.0.1:{there.port}", "Accept": "*/*", "Accept-Encoding": "identity"}
+
+
+async def test_a_name_is_vetted_before_anything_is_requested() -> None:
+    names = Names(
+        {"inside.example": [["10.0.0.1"]], "both.example": [[PUBLIC_IP, "::1"]], "well.example": [[PUBLIC_IP]]}
+    )
+    async with guarded(names=names) as client:
+        for host in ("inside.example", "both.example"):
+            with pytest.raises(UrlRefused, match="resolves to an address that is not public"):
+                await client.vet(check_url(f"http://{host}/"), 1.0)
+        for _ in range(3):
+            await client.vet(check_url("http://well.example/"), 1.0)
+            await client.vet(check_url("http://unknown.example/"), 1.0)
+    assert names.asked == ["inside.example", "both.example", "well.example", "unknown.example"], "it is remembered"
+
+
+async def test_a_name_server_that_says_nothing_does_not_hold_up_for_long() -> None:
+    class Silent(Names):
+        async def __call__(self, host: str) -> Sequence[str]:
+            await asyncio.sleep(30)
+            return [PUBLIC_IP]
+
+    async with guarded(names=Silent({})) as client:
+        await client.vet(check_url("http://slow.example/"), 0.01)
+
+
+async def test_where_everything_is_allowed_no_name_is_looked_up() -> None:
+    names = Names({})
+    async with guarded(LOCAL, names=names) as client:
+        await client.vet(check_url("http://inside.example/", LOCAL), 1.0)
+    assert names.asked == []
 
 
 async def test_a_post_carries_its_body_and_headers() -> None:
