@@ -119,7 +119,7 @@ class Service:
         for conference_id in await context.journal.open_conferences():
             conference = await context.journal.load(conference_id)
             if conference is not None:
-                _, after, entries = consider(context, conference, End(EndReason.SERVER_RESTARTED))
+                _, after, entries = consider(context, conference, End(EndReason.SERVER_RESTARTED), context.clock.now())
                 await write(context, after, entries)
         await context.mixers.start()
         await context.lobby.start()

@@ -142,7 +142,7 @@ class Joining:
                 "conference_full", f"PARLEY_MAX_PARTICIPANTS lets {live.conference.size} into a conference"
             )
         command = self._command(live, call, wish)
-        events, conference, entries = consider(context, live.conference if live else None, command)
+        events, conference, entries = consider(context, live.conference if live else None, command, context.clock.now())
         new = live is None
         if live is None:
             live = await self._new_live(conference)
@@ -154,7 +154,7 @@ class Joining:
         except BaseException:
             await self._let_go(live, call, opened, new=new)
             raise
-        live.conference = conference
+        live.conference, live.latest_at = conference, max(event.at for event in events)
         if new:
             context.live.add(live)
         call.conference_id, call.conference_name = live.conference_id, wish.name

@@ -40,6 +40,8 @@ class Live:
     """What the mixer was last told, by call id: the legs it has."""
     recording: RecordingRun | None = None
     """The recording that is being made; there may be none though the conference has one, if it could not be begun."""
+    latest_at: float = 0.0
+    """When the last of what is logged happened, since it was begun here (Unix seconds)."""
     heard: Heard = field(default_factory=Heard)
     """What the mixer told last of who speaks."""
 

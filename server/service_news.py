@@ -37,7 +37,7 @@ from server.service_calls import finish_call
 from server.service_conferences import end_forced, hang_up
 from server.service_context import Context
 from server.service_retry import pause, until_written
-from server.service_steps import carry_out_all
+from server.service_steps import take
 
 log = structlog.get_logger(__name__)
 
@@ -55,8 +55,8 @@ class NewsDesk:
 
     def __init__(self, context: Context) -> None:
         self._context = context
-        self._waiting: dict[str, list[Report | AnnouncementReport]] = {}
-        """Reports not taken yet, by conference id."""
+        self._waiting: dict[str, list[tuple[Report | AnnouncementReport, float]]] = {}
+        """Reports not taken yet, and when they came (Unix seconds), by conference id."""
 
     def from_lobby(self, news: News) -> None:
         """Act on what the lobby's mixer reports."""
@@ -89,7 +89,7 @@ class NewsDesk:
     def report(self, conference_id: str, command: Report | AnnouncementReport) -> None:
         """Have a conference take a report, together with all others that come before it is its turn."""
         waiting = self._waiting.setdefault(conference_id, [])
-        waiting.append(command)
+        waiting.append((command, self._context.clock.now()))
         if len(waiting) == 1:
             self._context.tasks.spawn(self._tell(conference_id), "report to conference")
 
@@ -149,7 +149,7 @@ class NewsDesk:
                 if live.ended or not reports:
                     return
                 try:
-                    await carry_out_all(context, live, reports)
+                    await take(context, live, reports)
                     return
                 except ParleyError as error:
                     log.error("reports_not_taken", conference_id=conference_id, reports=len(reports), code=error.code)

@@ -107,7 +107,7 @@ class Recordings:
             if ended is None:
                 await self._finish_without_a_log(conference_id, command)
                 return
-            _, after, entries = consider(context, ended, command)
+            _, after, entries = consider(context, ended, command, context.clock.now())
             await write(context, after, entries)
 
     async def _finish_without_a_log(self, conference_id: str, command: RecordingFinished) -> None:

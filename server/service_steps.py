@@ -75,60 +75,67 @@ async def carry_out(
     Leavers for whom `hang_up` says so, and all that joined in one request, are hung up; the others go back to the
     lobby. Raises `ParleyError`.
     """
-    return await carry_out_all(context, live, [command], hang_up)
+    commands = await _with_what_is_to_be_told(context, live, command)
+    now = context.clock.now()
+    return await _carry_out(context, live, [(each, now) for each in commands], hang_up)
 
 
-async def carry_out_all(
-    context: Context, live: Live, commands: Sequence[Command], hang_up: Callable[[Call], bool] = nobody
-) -> list[Event]:
-    """Carry commands out in order, with one write for all of them; if one is refused, none is carried out.
+async def take(context: Context, live: Live, reports: Sequence[tuple[Command, float]]) -> None:
+    """Carry out what was reported, as of when it was (Unix seconds): all of it in order, with one write, or nothing.
 
-    None of them needs another to be carried out first.
+    Nobody leaves by a report, and none needs another to be carried out first. What was written since, while these
+    could not be, is before them in the log, and there time does not go back.
     """
-    commands = await _with_what_is_to_be_told(context, live, commands)
+    happened = [(report, max(at, live.latest_at)) for report, at in reports]
+    await _carry_out(context, live, happened, nobody)
+
+
+async def _carry_out(
+    context: Context, live: Live, commands: Sequence[tuple[Command, float]], hang_up: Callable[[Call], bool]
+) -> list[Event]:
     events, conference, entries = _consider_all(context, live.conference, commands)
     await write(context, conference, entries)
     live.conference = conference
+    live.latest_at = max((event.at for event in events), default=live.latest_at)
     await follow(context, live, events, hang_up)
     return events
 
 
-async def _with_what_is_to_be_told(context: Context, live: Live, commands: Sequence[Command]) -> Sequence[Command]:
-    """Return the commands with what the events of leaving and of the end are to tell besides, as far as it is known."""
-    foreseen: list[Event] = []
-    for command in commands:
-        if isinstance(command, Departure):
-            foreseen += _decided(context, live.conference, command)
+async def _with_what_is_to_be_told(context: Context, live: Live, command: Command) -> list[Command]:
+    """Return a command with what the events of leaving and of the end are to tell besides, as far as it is known."""
+    if not isinstance(command, Departure):
+        return [command]
+    foreseen = _decided(live.conference, command, context.clock.now())
     if not foreseen:
-        return commands
+        return [command]
     results, media = await asyncio.gather(measured(context, live, foreseen), media_of_leavers(live, foreseen))
-    return [*results, *(replace(each, media=media) if isinstance(each, Departure) else each for each in commands)]
+    return [*results, replace(command, media=media)]
 
 
 def _consider_all(
-    context: Context, conference: Conference, commands: Sequence[Command]
+    context: Context, conference: Conference, commands: Sequence[tuple[Command, float]]
 ) -> tuple[list[Event], Conference, list[LoggedEvent]]:
     events: list[Event] = []
     entries: list[LoggedEvent] = []
-    for command in commands:
-        brought_about, conference, logged = consider(context, conference, command)
+    for command, at in commands:
+        brought_about, conference, logged = consider(context, conference, command, at)
         events += brought_about
         entries += logged
     return events, conference, entries
 
 
 def consider(
-    context: Context, conference: Conference | None, command: Command
+    context: Context, conference: Conference | None, command: Command, at: float
 ) -> tuple[list[Event], Conference, list[LoggedEvent]]:
-    """Return what a command would bring about and leave behind; raise `ParleyError` if it is refused."""
-    events = _decided(context, conference, command)
+    """Return what a command would bring about and leave behind at a time; raise `ParleyError` if it is refused."""
+    events = _decided(conference, command, at)
     after, entries = enact(conference, events, context.new_id, context.origin)
     return events, after, entries
 
 
-def _decided(context: Context, conference: Conference | None, command: Command) -> list[Event]:
+def _decided(conference: Conference | None, command: Command, at: float) -> list[Event]:
     try:
-        return decide(conference, command, context.clock.now())
+        return decide(conference, command, at)
     except Refusal as refusal:
         raise ParleyError(refusal.code, refusal.detail) from refusal
 

@@ -1,5 +1,6 @@
 """The service when things go wrong: mixers that die or refuse, journals that fail, restarts; and what mixers report."""
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
@@ -160,6 +161,59 @@ async def test_reports_become_events(api: Api) -> None:
     assert events[-1]["params"]["status"] == "participant-lost"
     participants = (await api.get("/v1/conferences/x/participants"))["participants"]
     assert participants[0]["state"] == "active"
+
+
+class Pause:
+    """Stands for the pause before something is written again; lasts until told."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self._began, self.over = asyncio.Event(), asyncio.Event()
+        monkeypatch.setattr("server.service_news.pause", self._pause)
+
+    async def _pause(self) -> None:
+        self._began.set()
+        await self.over.wait()
+
+    async def begins(self) -> None:
+        await asyncio.wait_for(self._began.wait(), 10)
+
+
+async def test_what_is_reported_while_nothing_can_be_written_is_logged_as_of_when_it_was(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    joined = await api.enter("x")
+    mixer, journal, pause = api.mixer_of(joined["conference_id"]), BrokenJournal(api), Pause(monkeypatch)
+    began = api.clock.now()
+    for digit in "12":
+        api.clock.pass_s(2)
+        mixer.report(Dtmf(joined["call_id"], digit, 100))
+    await pause.begins()
+    api.clock.pass_s(5)
+    journal.mend()
+    pause.over.set()
+    await api.settle()
+    events = (await api.get("/v1/conferences/x/events?after=2"))["events"]
+    assert [(event["params"]["digit"], event["timestamp"] - began) for event in events] == [("1", 2), ("2", 4)]
+
+
+async def test_what_is_logged_late_is_not_logged_as_before_what_is_logged_already(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    joined = await api.enter("x")
+    mixer, journal, pause = api.mixer_of(joined["conference_id"]), BrokenJournal(api), Pause(monkeypatch)
+    began = api.clock.now()
+    mixer.report(Dtmf(joined["call_id"], "1", 100))
+    await pause.begins()
+    api.clock.pass_s(3)
+    journal.mend()
+    await api.patch(f"/v1/conferences/x/participants/{joined['call_id']}", {"muted": True})
+    pause.over.set()
+    await api.settle()
+    events = (await api.get("/v1/conferences/x/events?after=2"))["events"]
+    assert [(event["params"]["status"], event["timestamp"] - began) for event in events] == [
+        ("participant-mute", 3),
+        ("participant-dtmf", 3),
+    ]
 
 
 @pytest.mark.parametrize(
