@@ -25,7 +25,7 @@ async def list_deliveries(
     project: Project,
     conference_id: Annotated[str | None, Query(max_length=128, description="Id, or name in progress.")] = None,
     state: Annotated[DeliveryState | None, Query()] = None,
-    limit: Annotated[int, Query(ge=1, le=MAX_LIST)] = 100,
+    limit: Annotated[int, Query(ge=1, le=MAX_LIST)] = MAX_LIST,
     before: Annotated[
         int | None, Query(ge=0, le=2**62, description="`delivery_id` of the last one of the page before.")
     ] = None,
