@@ -22,7 +22,7 @@ Spans = list[tuple[int, int]]
 
 @dataclass(slots=True)
 class Attendance:
-    """One call's, in ticks; `leaves` has one less than `joins` if it was there to the end."""
+    """One call's, in ticks; `leaves` has one less than `joins` if it was still there when the recording ended."""
 
     call_id: str
     label: str | None = None
@@ -37,8 +37,11 @@ class Attendance:
         return len(self.joins) > len(self.leaves)
 
 
-def attendances(happenings: Iterable[Happening], end_tick: int) -> list[Attendance]:
-    """Of every call, in the order of their first joining. What lasts at `end_tick` ends there."""
+def attendances(happenings: Iterable[Happening], end_tick: int, *, all_left: bool = False) -> list[Attendance]:
+    """Of every call, in the order of their first joining. What lasts at `end_tick` ends there.
+
+    `all_left`: that was the end of the conference, and so whoever was there left.
+    """
     ordered = sorted(happenings, key=lambda happening: happening.tick)
     found: dict[str, Attendance] = {}
     for happening in ordered:
@@ -59,6 +62,8 @@ def attendances(happenings: Iterable[Happening], end_tick: int) -> list[Attendan
         elif kind in _ENDS:
             _close(call, _ENDS[kind], tick, open_since)
     for call in found.values():
+        if call.present and all_left:
+            _leave(call, end_tick, open_since)
         for name in call.spans:
             _close(call, name, end_tick, open_since)
     return sorted(found.values(), key=lambda call: call.joins[:1] or [end_tick])

@@ -32,6 +32,7 @@ from recording.catalog import (
 )
 from recording.catalog.manifest import FILE_NAME as MANIFEST
 from recording.feed import TICKS_PER_SECOND, FeedError, FeedReader, Frame, Mark
+from recording.publish import SERVER_LOST
 from recording.recorder import FLUSH_TICKS, Recorder
 
 NICENESS: Final = 5
@@ -214,7 +215,7 @@ class Process:
             self._tell_failure()
         ticks = min(self._reader.ticks, self._latest())
         self._tell_gaps(ticks, self._reader.dropped, self._reader.lost)
-        reason = self._reason or ("server_lost" if self._server_gone else "stopped")
+        reason = self._reason or (SERVER_LOST if self._server_gone else "stopped")
         manifest = recorder.finish(reason, ticks - 1)
         if recorder.failed is not None and not told:
             self._tell_failure()

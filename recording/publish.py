@@ -1,12 +1,13 @@
 """Captures into a published recording: the one way that every end takes, orderly or found after a crash.
 
 Decides what is published: the mix as one WAV file, trimmed if that was asked for and then the whole of it as
-FLAC too, each track as FLAC, or nothing where nothing was to be heard. Where the disk has no room for that,
-the captures themselves are published, as they play already. Order and durability are `part`'s.
+FLAC too, each participant's track as FLAC, or nothing where nothing was to be heard. Where the disk has no room for
+that, the captures themselves are published, as they play already. Order and durability are `part`'s.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from itertools import count
 from typing import Final
 
 from recording.attendance import Attendance, attendances
@@ -26,6 +27,9 @@ ROOM: Final = "room.flac"
 SHORTEST_MS: Final = 100
 """What is shorter is no recording."""
 _PIECE_MS: Final = 1000
+SERVER_LOST: Final = "server_lost"
+_CONFERENCE_OVER: Final = {"conference_ended", "shutdown", SERVER_LOST}
+"""Reasons of recordings with whose end everybody left: without its server a conference ends."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +42,11 @@ class Ending:
     failure: str | None = None
     recovered: bool = False
     lost_ms: int = 0
+
+    @property
+    def all_left(self) -> bool:
+        """Whether the conference was over with it."""
+        return self.reason in _CONFERENCE_OVER and self.failure is None
 
 
 def publish(part: PartFolder, config: RecorderConfig, story: Story, ending: Ending) -> Manifest:
@@ -73,11 +82,15 @@ def manifest_without_files(config: RecorderConfig, story: Story, ending: Ending,
         trim=Trim(config.trim),
         pauses=summary.pauses(),
         gaps=summary.gaps(),
-        participants=summary.participants(attendances(story.happenings, ending.end_tick)),
+        participants=summary.participants(_attendances(story, ending)),
         files=Files(),
         recovered=ending.recovered,
         lost_ms=ending.lost_ms,
     )
+
+
+def _attendances(story: Story, ending: Ending) -> list[Attendance]:
+    return attendances(story.happenings, ending.end_tick, all_left=ending.all_left)
 
 
 class _Publication:
@@ -87,7 +100,7 @@ class _Publication:
         self._part, self._config, self._story, self._ending = part, config, story, ending
         self._length_ms = ending.length_ms
         self._summary = Summary(story, ending.length_ms, ending.end_tick)
-        self._calls = {call.call_id: call for call in attendances(story.happenings, ending.end_tick)}
+        self._calls = {call.call_id: call for call in _attendances(story, ending)}
         self._captures = captures
         mixes = [capture for capture in captures if capture.name.track is None]
         self._rate = max((capture.name.sample_rate for capture in mixes if capture.samples), default=0)
@@ -163,17 +176,34 @@ class _Publication:
         for number in sorted({capture.name.track for capture in self._captures if capture.name.track is not None}):
             captures = [capture for capture in self._captures if capture.name.track == number]
             voice = Voice(captures, self._rate)
+            call_id = self._story.call_ids[number] if number < len(self._story.call_ids) else None
             try:
                 if voice.captures:
-                    tracks.append(self._track(number, voice))
+                    span = self._track_span_ms(number, voice, self._calls.get(call_id or ""))
+                    tracks.append(self._track(number, call_id, voice, span))
             except OSError as error:
                 self._failure = reason_of(error)
                 leftover.extend(self._as_it_is(capture) for capture in captures)
+        tracks += self._silent_tracks({track.call_id for track in tracks})
         return tuple(tracks), tuple(leftover)
 
-    def _track(self, number: int, voice: Voice) -> PublishedTrack:
-        call_id = self._story.call_ids[number] if number < len(self._story.call_ids) else None
-        span = self._track_span_ms(number, voice, self._calls.get(call_id or ""))
+    def _silent_tracks(self, there: set[str]) -> Iterator[PublishedTrack]:
+        """Of those who were there and never heard: muted all the time, or with nothing to say. None once the disk
+        takes no more.
+        """
+        known = self._story.call_ids
+        voice, unused = Voice([], self._rate), count(len(known))
+        for call_id, call in self._calls.items():
+            number = known.index(call_id) if call_id in known else next(unused)
+            start_ms, end_ms = self._track_span_ms(number, voice, call)
+            if not self._config.tracks or call_id in there or start_ms == end_ms or self._failure is not None:
+                continue
+            try:
+                yield self._track(number, call_id, voice, (start_ms, end_ms))
+            except OSError as error:
+                self._failure = reason_of(error)
+
+    def _track(self, number: int, call_id: str | None, voice: Voice, span: tuple[int, int]) -> PublishedTrack:
         file = self._flac(f"track-{number}.flac", voice, span)
         return PublishedTrack(
             call_id or "",

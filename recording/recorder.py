@@ -23,7 +23,7 @@ from recording.disk import allow_many_files, open_folder, reason_of
 from recording.feed import LATE_SAMPLES
 from recording.journal import Journal, Line
 from recording.part import PartFolder
-from recording.publish import Ending, manifest_without_files, publish
+from recording.publish import SERVER_LOST, Ending, manifest_without_files, publish
 from recording.story import MOST_TICKS, Story
 from recording.timeline import TICK_MS, TICKS_PER_S
 
@@ -295,7 +295,7 @@ class Recorder:
             length_ms=places * TICK_MS,
             end_tick=self.last_tick + 1,
             failure=self.failed,
-            recovered=lost is not None,
+            recovered=lost is not None or reason == SERVER_LOST,
             lost_ms=(lost or 0) * TICK_MS,
         )
 

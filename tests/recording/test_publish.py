@@ -124,6 +124,31 @@ def test_tracks_begin_when_their_call_joins_and_end_when_it_leaves(tmp_path: Pat
     assert heard.any()
 
 
+def test_who_is_never_heard_has_a_track_of_silence(tmp_path: Path) -> None:
+    recorder = recorder_in(tmp_path)
+    recorder.mark(0, {"joined": "anna"})
+    recorder.mark(0, {"track": 0, "call_id": "anna"})
+    recorder.note(STARTED + 1.0, {"kind": "joined", "call_id": "ben"})
+    recorder.mark(75, {"joined": "cleo"})
+    record(recorder, range(150), tracks=[0])
+    recorder.mark(100, {"left": "cleo"})
+    manifest = recorder.finish("conference_ended", 199)
+    spans = {track.call_id: (track.joined_offset_s, track.duration_s) for track in manifest.files.tracks}
+    assert spans == {"anna": (0.0, 4.0), "ben": (1.0, 3.0), "cleo": (1.5, 0.5)}
+    assert len({track.name for track in manifest.files.tracks}) == 3
+    for track in manifest.files.tracks[1:]:
+        silence = read(tmp_path, manifest, track.name)
+        assert silence.size == track.samples == round(track.duration_s * manifest.sample_rate)
+        assert not silence.any()
+
+
+def test_without_tracks_silence_has_none_either(tmp_path: Path) -> None:
+    recorder = recorder_in(tmp_path, tracks=False)
+    recorder.mark(0, {"joined": "anna"})
+    record(recorder, range(150))
+    assert recorder.finish("conference_ended", 199).files.tracks == ()
+
+
 @pytest.mark.parametrize("late", [0, 3, 177])
 def test_trimming_cuts_silence_off_both_ends_and_says_how_much(tmp_path: Path, late: int) -> None:
     sounds = range(100, 300)
@@ -222,6 +247,19 @@ def test_the_manifest_tells_who_was_there_and_how(tmp_path: Path) -> None:
         (7.2, 0.1, "overrun"),
         (7.4, 0.02, "mixer"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("reason", "leaves"),
+    [("conference_ended", (10.0,)), ("server_lost", (10.0,)), ("stopped", ()), ("recorder_lost", ())],
+)
+def test_whoever_is_there_at_the_end_of_the_conference_leaves_with_it(
+    tmp_path: Path, reason: str, leaves: tuple[float, ...]
+) -> None:
+    recorder = recorder_in(tmp_path)
+    recorder.mark(0, {"joined": "anna"})
+    record(recorder, range(500))
+    assert recorder.finish(reason, 499).participants[0].leaves == leaves
 
 
 def test_what_comes_after_a_skip_moves_up_in_all_that_is_told(tmp_path: Path) -> None:
