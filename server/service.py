@@ -42,7 +42,7 @@ from server.service_news import NewsDesk
 from server.service_prompts import Prompts
 from server.service_recordings import Recordings
 from server.service_speech import Figures
-from server.service_steps import consider, write
+from server.service_steps import consider_all, write
 from server.settings import Settings
 from server.tasks import Tasks
 from server.webhooks.model import DeliveryRecord
@@ -119,7 +119,9 @@ class Service:
         for conference_id in await context.journal.open_conferences():
             conference = await context.journal.load(conference_id)
             if conference is not None:
-                _, after, entries = consider(context, conference, End(EndReason.SERVER_RESTARTED), context.clock.now())
+                commands = [*await self._recordings.done_meanwhile(conference), End(EndReason.SERVER_RESTARTED)]
+                now = context.clock.now()
+                _, after, entries = consider_all(context, conference, [(command, now) for command in commands])
                 await write(context, after, entries)
         await context.mixers.start()
         await context.lobby.start()

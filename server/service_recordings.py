@@ -15,7 +15,7 @@ import structlog
 
 from recording.catalog import Finished, Manifest, folder_name, repair_command
 from server import children
-from server.conference.commands import RecordingFinished
+from server.conference.commands import Command, MeasureRecording, RecordingFinished
 from server.conference.model import Conference
 from server.conference.recordings import RecordingResult, RecordingState
 from server.service_context import Context
@@ -78,9 +78,21 @@ class Recordings:
     async def recovered(self, conference_id: str, recording_id: str, manifest: Manifest | None) -> None:
         """Tell of a recording of which only now is known what came of it; None: nothing is left of it."""
         await self._keep(recording_id, manifest)
-        # Its recorder may have finished it in peace after the server had gone: nobody was told then, either.
-        result = LOST if manifest is None else replace(result_of(manifest), recovered=True)
-        await self._tell(conference_id, recording_id, result)
+        await self._tell(conference_id, recording_id, LOST if manifest is None else _recovered(manifest))
+
+    async def done_meanwhile(self, conference: Conference) -> list[Command]:
+        """Return what the end of a conference that an earlier server left is to tell of its recordings.
+
+        Their recorders may have finished them by themselves; of the others it is told later.
+        """
+        directory = self._context().settings.recordings_dir
+        commands: list[Command] = []
+        for recording in conference.recordings:
+            if not recording.state.final and (directory / folder_name(recording.recording_id)).exists():
+                manifest = await asyncio.to_thread(load_manifest, directory, recording.recording_id)
+                if manifest is not None:
+                    commands.append(MeasureRecording(recording.recording_id, _recovered(manifest)))
+        return commands
 
     async def _keep(self, recording_id: str, manifest: Manifest | None) -> None:
         if manifest is not None:
@@ -123,6 +135,11 @@ def load_manifest(directory: Path, recording_id: str) -> Manifest | None:
     except (OSError, ValueError) as error:
         log.error("manifest_unreadable", recording_id=recording_id, reason=str(error))
         return None
+
+
+def _recovered(manifest: Manifest) -> RecordingResult:
+    # Its recorder may have finished it in peace, and then the server died: nobody was told then, either.
+    return replace(result_of(manifest), recovered=True)
 
 
 def result_of(manifest: Manifest | None, finished: Finished | None = None) -> RecordingResult:

@@ -93,7 +93,7 @@ async def take(context: Context, live: Live, reports: Sequence[tuple[Command, fl
 async def _carry_out(
     context: Context, live: Live, commands: Sequence[tuple[Command, float]], hang_up: Callable[[Call], bool]
 ) -> list[Event]:
-    events, conference, entries = _consider_all(context, live.conference, commands)
+    events, conference, entries = consider_all(context, live.conference, commands)
     await write(context, conference, entries)
     live.conference = conference
     live.latest_at = max((event.at for event in events), default=live.latest_at)
@@ -112,9 +112,12 @@ async def _with_what_is_to_be_told(context: Context, live: Live, command: Comman
     return [*results, replace(command, media=media)]
 
 
-def _consider_all(
+def consider_all(
     context: Context, conference: Conference, commands: Sequence[tuple[Command, float]]
 ) -> tuple[list[Event], Conference, list[LoggedEvent]]:
+    """Return what commands, each at its time, would bring about and leave behind; raise `ParleyError` if one is not to
+    be carried out.
+    """
     events: list[Event] = []
     entries: list[LoggedEvent] = []
     for command, at in commands:

@@ -63,11 +63,15 @@ class RecordingsRetention:
     async def run(self) -> None:
         """Look every ten minutes, the first time at once, until cancelled. Returns at once without limits."""
         while self.limits:
-            try:
-                await self.look()
-            except (JournalUnavailable, OSError) as error:
-                log.warning("recordings_not_pruned", reason=str(error))
+            await self.look_if_possible()
             await self.sleep(EVERY_S)
+
+    async def look_if_possible(self) -> None:
+        """Look; what cannot be done now is done at another time."""
+        try:
+            await self.look()
+        except (JournalUnavailable, OSError) as error:
+            log.warning("recordings_not_pruned", reason=str(error))
 
     async def look(self) -> None:
         """Remove what is beyond the limits now."""

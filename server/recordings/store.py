@@ -1,5 +1,6 @@
 """All that is done with finished recordings, put together from the settings: shelf, second copies, retention."""
 
+import asyncio
 from collections.abc import Callable
 from typing import Final
 
@@ -16,6 +17,9 @@ from server.settings import Settings
 from server.tasks import Tasks
 
 log = structlog.get_logger(__name__)
+
+PRUNED_AFTER_S: Final = 1.0
+"""Recordings that end at the same time are looked at together."""
 
 
 class RecordingStore:
@@ -39,6 +43,8 @@ class RecordingStore:
         self.shelf: Final = Shelf(directory, Renderer(directory, tasks), copies)
         limits = Limits(settings.recordings_retention_days, settings.recordings_max_bytes)
         self._retention = RecordingsRetention(journal, self.shelf.folder, limits, copies is not None, now)
+        self._to_prune = limits.total_bytes > 0
+        self._pruning = False
 
     def start(self) -> None:
         """Have a folder, and begin to copy and to prune."""
@@ -56,9 +62,19 @@ class RecordingStore:
         return Recovery(self.shelf.folder, self._journal, results, goes_on)
 
     def finished(self) -> None:
-        """Have what has just been finished copied soon."""
+        """Have what has just been finished copied soon, and what it leaves no room for removed."""
         if self._uploads is not None:
             self._uploads.notify()
+        if self._to_prune and not self._pruning:
+            self._pruning = True
+            self._tasks.spawn(self._prune(), "pruning")
+
+    async def _prune(self) -> None:
+        try:
+            await asyncio.sleep(PRUNED_AFTER_S)
+        finally:
+            self._pruning = False
+        await self._retention.look_if_possible()
 
     async def remove(self, recording_id: str) -> None:
         """Remove the files and the copy of a recording that is marked as deleted."""

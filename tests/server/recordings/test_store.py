@@ -131,6 +131,50 @@ async def test_the_oldest_give_way_when_there_is_no_room(tmp_path: Path) -> None
         assert (await api.get("/v1/recordings"))["recordings"] == [younger]
 
 
+async def test_the_oldest_give_way_when_a_younger_one_is_done(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("server.recordings.store.PRUNED_AFTER_S", 0.01)
+    async with serving(tmp_path, recordings_max_bytes="1") as api:
+        recording = await recorded(api)
+
+        async def is_gone() -> bool:
+            return not here(tmp_path, recording).exists()
+
+        await until(is_gone)
+
+
+async def test_the_end_of_what_a_crash_left_tells_of_a_recording_that_was_done_meanwhile(tmp_path: Path) -> None:
+    async with serving(tmp_path) as api:
+        joined = await api.enter("team", record="record-from-start")
+        await api.settle()
+        recorder = api.mixers.recorders[-1]
+        recorder.holds_back = True
+        config = recorder.config
+        # As a killed process leaves it: nothing is ended, the file is as the last commit left it.
+        api.service.context.stopping = True
+        await api.service.context.journal.close()
+    for live in api.service.context.live.all():
+        assert live.shared is not None
+        live.shared.close()
+    left = Recorder(tmp_path / "recordings", config, lambda: config.started_unix_s)
+    record(left, range(100))
+    manifest = left.finish("server_lost", 99)
+    assert manifest.recovered and manifest.files.audio is not None
+    async with serving(tmp_path) as api:
+
+        async def is_told() -> bool:
+            return (await row(api, config.recording_id)).final
+
+        await until(is_told)
+        events = (await api.get(f"/v1/conferences/{joined['conference_id']}/events"))["events"]
+        end, stop = events[-2]["params"], events[-1]["params"]
+        assert (end["status"], stop["status"], stop["recovered"]) == ("conference-end", "record-stop", True)
+        for params in (end, stop):
+            assert (params["recording_duration"], params["recording_file_size"]) == (
+                2.0,
+                manifest.files.audio.byte_size,
+            )
+
+
 async def test_a_recording_that_a_crash_cut_off_is_completed_and_told(tmp_path: Path) -> None:
     async with serving(tmp_path) as api:
         joined = await api.enter("team", record="record-from-start")
