@@ -51,6 +51,52 @@ def rows(engine: Engine) -> list[int]:
         return [n for (n,) in connection.exec_driver_sql("SELECT n FROM t ORDER BY n")]
 
 
+class Hands:
+    """A clock that stands still unless it is moved."""
+
+    def __init__(self) -> None:
+        self.at_s = 1000.0
+
+    def __call__(self) -> float:
+        return self.at_s
+
+
+def test_who_comes_after_a_wait_in_vain_need_not_wait_himself(engine: Engine) -> None:
+    time = Hands()
+    writer = Writer(engine, "w.db", monotonic=time)
+    writer.start()
+
+    def locked(connection: Connection) -> None:
+        time.at_s += 2.0
+        raise sqlite3.OperationalError("database is locked")
+
+    with pytest.raises(JournalUnavailable, match="locked"):
+        writer.submit(locked).result(10)
+    for _ in range(3):
+        with pytest.raises(JournalUnavailable, match="locked"):
+            writer.submit(put(1))
+        time.at_s += 0.15
+    time.at_s += 0.1
+    assert writer.submit(put(2)).result(10) == 2
+    writer.stop()
+    assert rows(engine) == [2]
+
+
+def test_a_failure_without_a_wait_refuses_nobody_else(engine: Engine) -> None:
+    time = Hands()
+    writer = Writer(engine, "w.db", monotonic=time)
+    writer.start()
+
+    def full(connection: Connection) -> None:
+        time.at_s += 0.1
+        raise sqlite3.OperationalError("database or disk is full")
+
+    with pytest.raises(JournalUnavailable):
+        writer.submit(full).result(10)
+    assert writer.submit(put(2)).result(10) == 2
+    writer.stop()
+
+
 def test_writes_that_wait_share_a_transaction(writer: Writer, engine: Engine, commits: list[int]) -> None:
     waiting = [writer.submit(put(number)) for number in range(10)]
     writer.start()
