@@ -68,6 +68,7 @@ def _params(conference: Conference, event: Event, origin: Origin) -> dict[str, A
         "sequence": conference.sequence,
         "timestamp": event.at,
         "node_id": origin.node_id,
+        "participant_call_id": None,
     }
     if conference.region is not None:
         params["region"] = conference.region
@@ -112,7 +113,7 @@ def _about_participant(participant: Participant) -> dict[str, Any]:
 def _about_announcement(conference: Conference, announcement: Announcement) -> dict[str, Any]:
     about: dict[str, Any] = {"announcement_id": announcement.announcement_id, "announce_url": announcement.url}
     if announcement.call_id is None:
-        return about | {"participant_call_id": None}
+        return about
     return about | _about_participant(conference.participants[announcement.call_id])
 
 
