@@ -21,7 +21,7 @@ from server.calls.lobby import NAME as LOBBY
 from server.calls.lobby import Lobby
 from server.calls.model import Call, CallState
 from server.calls.registry import Calls
-from server.conference.commands import End, Update
+from server.conference.commands import Command, End, MeasureRecording, Update
 from server.conference.model import Conference, EndReason, Participant
 from server.conference.recordings import PauseBehavior
 from server.conference.views import ConferenceSummary
@@ -119,7 +119,9 @@ class Service:
         for conference_id in await context.journal.open_conferences():
             conference = await context.journal.load(conference_id)
             if conference is not None:
-                commands = [*await self._recordings.done_meanwhile(conference), End(EndReason.SERVER_RESTARTED)]
+                done = await self._recordings.done_meanwhile(conference)
+                known = [MeasureRecording(each.recording_id, each.result) for each in done]
+                commands: list[Command] = [*known, End(EndReason.SERVER_RESTARTED), *done]
                 now = context.clock.now()
                 _, after, entries = consider_all(context, conference, [(command, now) for command in commands])
                 await write(context, after, entries)

@@ -15,7 +15,7 @@ import structlog
 
 from recording.catalog import Finished, Manifest, folder_name, repair_command
 from server import children
-from server.conference.commands import Command, MeasureRecording, RecordingFinished
+from server.conference.commands import RecordingFinished
 from server.conference.model import Conference
 from server.conference.recordings import RecordingResult, RecordingState
 from server.service_context import Context
@@ -80,19 +80,23 @@ class Recordings:
         await self._keep(recording_id, manifest)
         await self._tell(conference_id, recording_id, LOST if manifest is None else _recovered(manifest))
 
-    async def done_meanwhile(self, conference: Conference) -> list[Command]:
-        """Return what the end of a conference that an earlier server left is to tell of its recordings.
+    async def done_meanwhile(self, conference: Conference) -> list[RecordingFinished]:
+        """Return what is to be told of recordings that their recorders finished after an earlier server had gone.
 
-        Their recorders may have finished them by themselves; of the others it is told later.
+        Their manifests are kept then. Of the others it is told later, by recovery.
         """
-        directory = self._context().settings.recordings_dir
-        commands: list[Command] = []
-        for recording in conference.recordings:
-            if not recording.state.final and (directory / folder_name(recording.recording_id)).exists():
-                manifest = await asyncio.to_thread(load_manifest, directory, recording.recording_id)
-                if manifest is not None:
-                    commands.append(MeasureRecording(recording.recording_id, _recovered(manifest)))
-        return commands
+        context = self._context()
+        directory = context.settings.recordings_dir
+        ids = [recording.recording_id for recording in conference.recordings if not recording.state.final]
+        done = []
+        for recording_id in ids:
+            if not (directory / folder_name(recording_id)).exists():
+                continue
+            manifest = await asyncio.to_thread(load_manifest, directory, recording_id)
+            if manifest is not None:
+                await context.journal.keep_manifest(recording_id, manifest.dump().decode())
+                done.append(RecordingFinished(recording_id, _recovered(manifest)))
+        return done
 
     async def _keep(self, recording_id: str, manifest: Manifest | None) -> None:
         if manifest is not None:

@@ -160,11 +160,9 @@ async def test_the_end_of_what_a_crash_left_tells_of_a_recording_that_was_done_m
     manifest = left.finish("server_lost", 99)
     assert manifest.recovered and manifest.files.audio is not None
     async with serving(tmp_path) as api:
-
-        async def is_told() -> bool:
-            return (await row(api, config.recording_id)).final
-
-        await until(is_told)
+        # Whoever asks gets all of it or nothing, from the first moment on.
+        assert (await api.get(f"/v1/recordings/{config.recording_id}"))["sha256"] == manifest.files.audio.sha256
+        assert (await api.request("GET", f"/v1/recordings/{config.recording_id}/audio")).status_code == 200
         events = (await api.get(f"/v1/conferences/{joined['conference_id']}/events"))["events"]
         end, stop = events[-2]["params"], events[-1]["params"]
         assert (end["status"], stop["status"], stop["recovered"]) == ("conference-end", "record-stop", True)
