@@ -192,7 +192,8 @@ class _Publication:
         takes no more.
         """
         known = self._story.call_ids
-        voice, unused = Voice([], self._rate), count(len(known))
+        used = [capture.name.track for capture in self._captures if capture.name.track is not None]
+        voice, unused = Voice([], self._rate), count(max([len(known), *(number + 1 for number in used)]))
         for call_id, call in self._calls.items():
             number = known.index(call_id) if call_id in known else next(unused)
             start_ms, end_ms = self._track_span_ms(number, voice, call)

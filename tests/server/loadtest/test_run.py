@@ -27,9 +27,14 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
 def load_test(server: LiveServer, *arguments: str) -> subprocess.Popen[str]:
     command = [sys.executable, "-m", "server", "load-test", "--server", server.url, *arguments]
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PARLEY_")}
-    return subprocess.Popen(
-        command, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, process_group=0
-    )
+    # Who was started in the background is deaf to Ctrl-C, and so are his children; these are not to be.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        return subprocess.Popen(
+            command, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, process_group=0
+        )
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def present(server: LiveServer) -> int:
