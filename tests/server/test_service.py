@@ -134,12 +134,7 @@ async def test_without_a_journal_nothing_changes(api: Api) -> None:
 async def test_what_a_crash_left_open_is_ended_at_the_next_start(tmp_path: Path) -> None:
     async with serving(tmp_path) as crashed:
         joined = await crashed.enter("x")
-        # As a killed process leaves it: nothing is ended, the file is as the last commit left it.
-        crashed.service.context.stopping = True
-        await crashed.service.context.journal.close()
-    for live in crashed.service.context.live.all():
-        assert live.shared is not None
-        live.shared.close()
+        await crashed.be_killed()
     async with serving(tmp_path) as api:
         conference = await api.get(f"/v1/conferences/{joined['conference_id']}")
         assert (conference["status"], conference["reason_ended"]) == ("completed", "server-restarted")

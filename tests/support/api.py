@@ -152,6 +152,15 @@ class Api:
             await asyncio.sleep(0.001)
         raise AssertionError("background tasks do not end")
 
+    async def be_killed(self) -> None:
+        """Leave all as a killed process does: nothing is ended, the journal is as the last commit left it."""
+        context = self.service.context
+        context.stopping = True
+        await context.journal.close()
+        for live in context.live.all():
+            assert live.shared is not None
+            live.shared.close()
+
     @property
     def footprint(self) -> tuple[int, int, int, int]:
         """Return what the server holds: calls, conferences, sockets, mixers."""

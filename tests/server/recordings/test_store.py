@@ -149,12 +149,7 @@ async def test_the_end_of_what_a_crash_left_tells_of_a_recording_that_was_done_m
         recorder = api.mixers.recorders[-1]
         recorder.holds_back = True
         config = recorder.config
-        # As a killed process leaves it: nothing is ended, the file is as the last commit left it.
-        api.service.context.stopping = True
-        await api.service.context.journal.close()
-    for live in api.service.context.live.all():
-        assert live.shared is not None
-        live.shared.close()
+        await api.be_killed()
     left = Recorder(tmp_path / "recordings", config, lambda: config.started_unix_s)
     record(left, range(100))
     manifest = left.finish("server_lost", 99)
